@@ -1,0 +1,331 @@
+//! [`Buffer`]: memory for numbers, recycled.
+//!
+//! A training step needs the same sizes again and again. Memory handed back is kept in lists by size class and handed out
+//! again, so that from the second step on nothing is asked of the system and no page is faulted in. Small blocks are kept
+//! by the thread that drops them, without a lock; large ones by the process, which never holds much more than the program
+//! once had in use at the same time. [`trim`] gives the rest back.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::cell::RefCell;
+use std::marker::PhantomData;
+use std::mem::size_of;
+use std::ops::{Deref, DerefMut};
+use std::ptr::NonNull;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Alignment of every buffer in bytes: a cache line, and the widest register.
+pub const ALIGN: usize = 64;
+
+/// Blocks up to this many units of [`ALIGN`] bytes are kept by the thread (32 KiB).
+const SMALL_UNITS: usize = 512;
+/// How much a thread keeps before it hands small blocks to the process (4 MiB).
+const THREAD_LIMIT: usize = 4 << 20;
+
+mod sealed {
+    /// Implementors accept any bit pattern and own nothing.
+    pub trait Plain: Copy {}
+    impl Plain for f32 {}
+    impl Plain for f64 {}
+    impl Plain for u8 {}
+    impl Plain for u32 {}
+    impl Plain for usize {}
+}
+
+/// What a [`Buffer`] may hold: plain numbers, for which every bit pattern is valid (sealed).
+pub trait Pooled: sealed::Plain + Send + Sync + 'static {}
+impl<T: sealed::Plain + Send + Sync + 'static> Pooled for T {}
+
+/// An owned, aligned slice of numbers whose memory is recycled.
+pub struct Buffer<T: Pooled> {
+    start: NonNull<T>,
+    len: usize,
+    /// Size of the block in units of `ALIGN` bytes, 0 if there is none.
+    units: usize,
+    owns: PhantomData<T>,
+}
+
+// SAFETY: a buffer owns its memory alone and `T` is plain data.
+unsafe impl<T: Pooled> Send for Buffer<T> {}
+// SAFETY: as above; shared access is read-only.
+unsafe impl<T: Pooled> Sync for Buffer<T> {}
+
+impl<T: Pooled> Buffer<T> {
+    /// A buffer of `len` numbers of unspecified value: zeros, or what a former owner left there.
+    ///
+    /// Builds with debug assertions fill it with ones' bits (NaN), so that a kernel that forgets to write is seen.
+    ///
+    /// # Panics
+    /// If the size overflows `usize`.
+    pub fn unspecified(len: usize) -> Self {
+        #[allow(unused_mut)]
+        let (mut buffer, _) = Self::take(len);
+        #[cfg(debug_assertions)]
+        // SAFETY: the block is at least `len` long and any bit pattern is a `T`.
+        unsafe {
+            buffer.start.as_ptr().write_bytes(0xff, len);
+        }
+        buffer
+    }
+
+    /// A buffer of `len` zeros.
+    ///
+    /// # Panics
+    /// If the size overflows `usize`.
+    pub fn zeroed(len: usize) -> Self {
+        let (buffer, fresh) = Self::take(len);
+        if !fresh {
+            // SAFETY: the block is at least `len` long and all zero bits are a `T`.
+            unsafe { buffer.start.as_ptr().write_bytes(0, len) };
+        }
+        buffer
+    }
+
+    /// A buffer with a copy of `values`.
+    pub fn from_slice(values: &[T]) -> Self {
+        let mut buffer = Self::unspecified(values.len());
+        buffer.copy_from_slice(values);
+        buffer
+    }
+
+    /// A block and whether it came fresh, hence zero, from the system.
+    fn take(len: usize) -> (Self, bool) {
+        if len == 0 || size_of::<T>() == 0 {
+            return (Buffer { start: NonNull::dangling(), len, units: 0, owns: PhantomData }, true);
+        }
+        let bytes = len.checked_mul(size_of::<T>()).expect("buffer size overflows usize");
+        let (class, units) = size_class(bytes.div_ceil(ALIGN));
+        let (block, fresh) = take_block(class, units);
+        (Buffer { start: block.0.cast(), len, units, owns: PhantomData }, fresh)
+    }
+}
+
+impl<T: Pooled> Drop for Buffer<T> {
+    fn drop(&mut self) {
+        if self.units > 0 {
+            give_block(Block(self.start.cast()), self.units);
+        }
+    }
+}
+
+impl<T: Pooled> Deref for Buffer<T> {
+    type Target = [T];
+    #[inline]
+    fn deref(&self) -> &[T] {
+        // SAFETY: the block holds `len` initialized numbers (fresh blocks are zeroed, old ones were written) and is ours.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
+    }
+}
+
+impl<T: Pooled> DerefMut for Buffer<T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut [T] {
+        // SAFETY: as in `deref`, and `&mut self` makes the access unique.
+        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
+    }
+}
+
+impl<T: Pooled> Clone for Buffer<T> {
+    fn clone(&self) -> Self {
+        Self::from_slice(self)
+    }
+}
+
+impl<T: Pooled + std::fmt::Debug> std::fmt::Debug for Buffer<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// The class of a block of at least `units`, and how many it really has: up to 12.5 % more, so that near sizes share.
+fn size_class(units: usize) -> (usize, usize) {
+    let bits = usize::BITS as usize - units.leading_zeros() as usize;
+    let step_bits = bits.saturating_sub(4);
+    let rounded = units.next_multiple_of(1 << step_bits);
+    // Within one power of two the class counts steps; 16 a power leaves no two sizes in one class.
+    let bits = usize::BITS as usize - rounded.leading_zeros() as usize;
+    (bits * 16 + (rounded >> bits.saturating_sub(4)) % 16, rounded)
+}
+
+/// The start of a block from `alloc_zeroed`.
+struct Block(NonNull<u8>);
+// SAFETY: a block in a list is owned by the list alone.
+unsafe impl Send for Block {}
+
+fn block_layout(units: usize) -> Layout {
+    Layout::from_size_align(units * ALIGN, ALIGN).expect("buffer size overflows isize")
+}
+
+fn system_alloc(units: usize) -> Block {
+    SYSTEM_ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+    let layout = block_layout(units);
+    // SAFETY: the layout's size is not 0, since blocks have at least one unit.
+    match NonNull::new(unsafe { alloc_zeroed(layout) }) {
+        Some(start) => Block(start),
+        None => handle_alloc_error(layout),
+    }
+}
+
+fn system_free(block: Block, units: usize) {
+    // SAFETY: the block came from `system_alloc` with this many units and nobody holds it any more.
+    unsafe { dealloc(block.0.as_ptr(), block_layout(units)) }
+}
+
+static SYSTEM_ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+/// How many blocks the process has asked of the system so far: constant from the second training step on.
+pub fn system_allocations() -> usize {
+    SYSTEM_ALLOCATIONS.load(Ordering::Relaxed)
+}
+
+/// Free blocks by class.
+struct Lists {
+    classes: Vec<(usize, Vec<Block>)>,
+    free_bytes: usize,
+}
+
+impl Lists {
+    const fn new() -> Self {
+        Lists { classes: Vec::new(), free_bytes: 0 }
+    }
+
+    fn pop(&mut self, class: usize, units: usize) -> Option<Block> {
+        let block = self.classes.get_mut(class)?.1.pop()?;
+        self.free_bytes -= units * ALIGN;
+        Some(block)
+    }
+
+    fn push(&mut self, class: usize, units: usize, block: Block) {
+        if self.classes.len() <= class {
+            self.classes.resize_with(class + 1, || (0, Vec::new()));
+        }
+        let entry = &mut self.classes[class];
+        entry.0 = units;
+        entry.1.push(block);
+        self.free_bytes += units * ALIGN;
+    }
+
+    /// Frees blocks, the largest first, until at most `keep` bytes are left.
+    fn shrink(&mut self, keep: usize) {
+        for (units, blocks) in self.classes.iter_mut().rev() {
+            while self.free_bytes > keep {
+                let Some(block) = blocks.pop() else { break };
+                self.free_bytes -= *units * ALIGN;
+                system_free(block, *units);
+            }
+        }
+    }
+}
+
+impl Drop for Lists {
+    fn drop(&mut self) {
+        self.shrink(0);
+    }
+}
+
+/// What the process keeps, and the large blocks in use.
+struct Shared {
+    lists: Lists,
+    live_bytes: usize,
+    peak_bytes: usize,
+}
+
+static SHARED: Mutex<Shared> = Mutex::new(Shared { lists: Lists::new(), live_bytes: 0, peak_bytes: 0 });
+
+fn shared() -> std::sync::MutexGuard<'static, Shared> {
+    SHARED.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+thread_local! {
+    static LOCAL: RefCell<Lists> = const { RefCell::new(Lists::new()) };
+}
+
+fn take_block(class: usize, units: usize) -> (Block, bool) {
+    if units <= SMALL_UNITS {
+        // A thread that is shutting down has no lists any more.
+        return match LOCAL.try_with(|l| l.borrow_mut().pop(class, units)).ok().flatten() {
+            Some(block) => (block, false),
+            None => (system_alloc(units), true),
+        };
+    }
+    let mut shared = shared();
+    shared.live_bytes += units * ALIGN;
+    shared.peak_bytes = shared.peak_bytes.max(shared.live_bytes);
+    if let Some(block) = shared.lists.pop(class, units) {
+        return (block, false);
+    }
+    // Nothing fits: keep what is free of other sizes only as far as the most ever in use, plus a fourth, allows.
+    let keep = (shared.peak_bytes + shared.peak_bytes / 4).saturating_sub(shared.live_bytes);
+    shared.lists.shrink(keep);
+    drop(shared);
+    (system_alloc(units), true)
+}
+
+fn give_block(block: Block, units: usize) {
+    let (class, _) = size_class(units);
+    if units > SMALL_UNITS {
+        let mut shared = shared();
+        shared.live_bytes -= units * ALIGN;
+        shared.lists.push(class, units, block);
+        return;
+    }
+    let mut block = Some(block);
+    let _ = LOCAL.try_with(|lists| {
+        let mut lists = lists.borrow_mut();
+        if lists.free_bytes < THREAD_LIMIT {
+            lists.push(class, units, block.take().expect("not yet taken"));
+        }
+    });
+    if let Some(block) = block {
+        system_free(block, units);
+    }
+}
+
+/// Gives the free memory that the process and this thread keep back to the system.
+pub fn trim() {
+    let _ = LOCAL.try_with(|lists| lists.borrow_mut().shrink(0));
+    let mut shared = shared();
+    shared.lists.shrink(0);
+    shared.peak_bytes = shared.live_bytes;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_hold_what_they_say() {
+        let mut last = (0, 0);
+        for units in 1..5000 {
+            let (class, rounded) = size_class(units);
+            assert!(rounded >= units && rounded * 8 <= units * 9, "{units} -> {rounded}");
+            assert_eq!(size_class(rounded), (class, rounded), "rounding is stable");
+            if rounded != last.1 {
+                assert_ne!(class, last.0, "{rounded} and {} share a class", last.1);
+            }
+            last = (class, rounded);
+        }
+    }
+
+    #[test]
+    fn memory_is_recycled_and_zeroed() {
+        for len in [1, 1000, 1_000_000] {
+            let mut a = Buffer::<f32>::zeroed(len);
+            a.fill(3.0);
+            let start = a.as_ptr();
+            assert_eq!(start as usize % ALIGN, 0);
+            drop(a);
+            let b = Buffer::<f32>::zeroed(len);
+            if len == 1 {
+                // Other tests may take a large block in between, never one of this thread.
+                assert_eq!(b.as_ptr(), start);
+            }
+            assert!(b.iter().all(|&x| x == 0.0));
+        }
+    }
+
+    #[test]
+    fn empty_buffers_are_fine() {
+        assert!(Buffer::<f64>::zeroed(0).clone().is_empty());
+    }
+}

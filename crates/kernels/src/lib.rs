@@ -1,0 +1,38 @@
+//! The numbers of Chainrule: slices, shapes and strides in, numbers out.
+//!
+//! This crate knows nothing of tensors or gradients. It is the one place where SIMD, threads and `unsafe` live:
+//!
+//! * [`simd`] picks the instruction set once, at run time, and compiles each [`simd::Kernel`] for all of them;
+//! * [`parallel`] cuts work into pieces whose size depends on the work alone, so that results have the same bits at any
+//!   number of threads;
+//! * [`buffer`] recycles memory;
+//! * every other module is one family of kernels, each beside a plain reference implementation that its tests compare with.
+//!
+//! Kernels are written once, generically, and compiled here for `f32` and `f64` (the internal `concrete!` macro): a
+//! program that depends on Chainrule does not compile them again.
+
+#[macro_use]
+mod concrete;
+
+pub mod buffer;
+pub mod gemm;
+pub mod map;
+pub mod math;
+pub mod parallel;
+pub mod real;
+pub mod reduce;
+pub mod simd;
+pub mod view;
+
+pub use buffer::Buffer;
+pub use real::Real;
+pub use view::View;
+
+/// What a kernel does with the values that already stand in its output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accum {
+    /// The output is overwritten, whatever it held (even NaN).
+    Replace,
+    /// The result is added to the output.
+    Add,
+}

@@ -1,0 +1,315 @@
+//! Element-wise functions over strided views: vectorized in blocks, spread over threads in fixed pieces.
+//!
+//! A function is a small struct that implements [`Unary`] or [`Binary`] by the formula for one element; the macros
+//! [`unary!`](crate::unary) and [`binary!`](crate::binary) write such structs and compile them for every instruction
+//! set. The same function serves contiguous, transposed and broadcast inputs: what is not contiguous is gathered into a
+//! block that fits the first-level cache.
+
+use crate::simd::{self, Kernel, Level};
+use crate::{Real, View, parallel};
+
+/// Elements in a block: what a gather or an update in place keeps on the stack.
+const BLOCK: usize = 512;
+/// Elements in a piece of parallel work.
+const PIECE: usize = 1 << 14;
+/// Below this many elements, waking a second thread costs more than it saves.
+const PARALLEL: usize = 1 << 16;
+
+/// A function of one number, compiled for both number types by [`unary!`](crate::unary).
+pub trait Unary: Copy + Send + Sync {
+    /// Applies the function to each element of `src`, in `f32`.
+    fn block_f32(self, level: Level, src: &[f32], dst: &mut [f32]);
+    /// Applies the function to each element of `src`, in `f64`.
+    fn block_f64(self, level: Level, src: &[f64], dst: &mut [f64]);
+}
+
+/// A function of two numbers, compiled for both number types by [`binary!`](crate::binary).
+pub trait Binary: Copy + Send + Sync {
+    /// Applies the function to each pair of elements, in `f32`.
+    fn block_f32(self, level: Level, a: &[f32], b: &[f32], dst: &mut [f32]);
+    /// Applies the function to each pair of elements, in `f64`.
+    fn block_f64(self, level: Level, a: &[f64], b: &[f64], dst: &mut [f64]);
+}
+
+/// The formula of a function of one number. The struct's fields are its parameters.
+pub trait Formula1: Copy + Send + Sync {
+    /// The function's value at `x`. Mark it `#[inline(always)]`.
+    fn at<T: Real>(self, x: T) -> T;
+}
+
+/// The formula of a function of two numbers. The struct's fields are its parameters.
+pub trait Formula2: Copy + Send + Sync {
+    /// The function's value at `(a, b)`. Mark it `#[inline(always)]`.
+    fn at<T: Real>(self, a: T, b: T) -> T;
+}
+
+/// Picks the instance for a number type.
+#[doc(hidden)]
+#[allow(missing_docs)]
+pub trait MapKernels<T> {
+    fn block1<F: Unary>(f: F, level: Level, src: &[T], dst: &mut [T]);
+    fn block2<F: Binary>(f: F, level: Level, a: &[T], b: &[T], dst: &mut [T]);
+}
+
+macro_rules! pick {
+    ($t:ident, $block:ident) => {
+        impl MapKernels<$t> for $t {
+            #[inline(always)]
+            fn block1<F: Unary>(f: F, level: Level, src: &[$t], dst: &mut [$t]) {
+                f.$block(level, src, dst)
+            }
+            #[inline(always)]
+            fn block2<F: Binary>(f: F, level: Level, a: &[$t], b: &[$t], dst: &mut [$t]) {
+                f.$block(level, a, b, dst)
+            }
+        }
+    };
+}
+pick!(f32, block_f32);
+pick!(f64, block_f64);
+
+struct Block1<'a, T, F>(F, &'a [T], &'a mut [T]);
+impl<T: Real, F: Formula1> Kernel for Block1<'_, T, F> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let Block1(f, src, dst) = self;
+        for (d, &x) in dst.iter_mut().zip(src) {
+            *d = f.at(x);
+        }
+    }
+}
+
+struct Block2<'a, T, F>(F, &'a [T], &'a [T], &'a mut [T]);
+impl<T: Real, F: Formula2> Kernel for Block2<'_, T, F> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let Block2(f, a, b, dst) = self;
+        for ((d, &a), &b) in dst.iter_mut().zip(a).zip(b) {
+            *d = f.at(a, b);
+        }
+    }
+}
+
+/// Runs a formula over contiguous blocks at a level; what [`unary!`](crate::unary) compiles.
+#[doc(hidden)]
+pub fn run_block1<T: Real, F: Formula1>(f: F, level: Level, src: &[T], dst: &mut [T]) {
+    simd::dispatch_at(level, Block1(f, src, dst));
+}
+
+/// Runs a formula over contiguous blocks at a level; what [`binary!`](crate::binary) compiles.
+#[doc(hidden)]
+pub fn run_block2<T: Real, F: Formula2>(f: F, level: Level, a: &[T], b: &[T], dst: &mut [T]) {
+    simd::dispatch_at(level, Block2(f, a, b, dst));
+}
+
+/// Declares a function of one number: `unary!(/** doc */ pub Name { slope: f64 }(self, x: T) = x * T::from_f64(self.slope));`
+///
+/// The struct is compiled here for every number type and instruction set. `T` is [`Real`]; parameters are `f64`.
+#[macro_export]
+macro_rules! unary {
+    ($(#[$meta:meta])* $vis:vis $Name:ident $({ $($field:ident: $fty:ty),* })? ($self:ident, $x:ident: $T:ident) = $body:expr) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug)]
+        $vis struct $Name { $($(pub(crate) $field: $fty),*)? }
+        impl $crate::map::Formula1 for $Name {
+            #[inline(always)]
+            fn at<$T: $crate::Real>($self, $x: $T) -> $T { $body }
+        }
+        impl $crate::map::Unary for $Name {
+            fn block_f32(self, level: $crate::simd::Level, src: &[f32], dst: &mut [f32]) {
+                $crate::map::run_block1(self, level, src, dst)
+            }
+            fn block_f64(self, level: $crate::simd::Level, src: &[f64], dst: &mut [f64]) {
+                $crate::map::run_block1(self, level, src, dst)
+            }
+        }
+    };
+}
+
+/// Declares a function of two numbers, as [`unary!`](crate::unary) does of one.
+#[macro_export]
+macro_rules! binary {
+    ($(#[$meta:meta])* $vis:vis $Name:ident $({ $($field:ident: $fty:ty),* })? ($self:ident, $a:ident: $T:ident, $b:ident) = $body:expr) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug)]
+        $vis struct $Name { $($(pub(crate) $field: $fty),*)? }
+        impl $crate::map::Formula2 for $Name {
+            #[inline(always)]
+            fn at<$T: $crate::Real>($self, $a: $T, $b: $T) -> $T { $body }
+        }
+        impl $crate::map::Binary for $Name {
+            fn block_f32(self, level: $crate::simd::Level, a: &[f32], b: &[f32], dst: &mut [f32]) {
+                $crate::map::run_block2(self, level, a, b, dst)
+            }
+            fn block_f64(self, level: $crate::simd::Level, a: &[f64], b: &[f64], dst: &mut [f64]) {
+                $crate::map::run_block2(self, level, a, b, dst)
+            }
+        }
+    };
+}
+
+/// Calls `work(start, piece)` for the pieces of `dst`, on several threads where it is long enough.
+fn pieces<T: Real>(dst: &mut [T], work: impl Fn(usize, &mut [T]) + Sync + Send) {
+    if dst.len() < PARALLEL {
+        work(0, dst);
+    } else {
+        parallel::for_each_chunk(dst, PIECE, |i, piece| work(i * PIECE, piece));
+    }
+}
+
+/// `dst[i] = f(src[i])`, `src` in row-major order.
+///
+/// # Panics
+/// If `dst` has another length than `src` has elements.
+pub fn map1<T: Real, F: Unary>(f: F, src: View<'_, T>, dst: &mut [T]) {
+    assert_eq!(src.len(), dst.len(), "map1: input and output differ in length");
+    let level = simd::level();
+    match src.as_slice() {
+        Some(src) => pieces(dst, |start, piece| T::block1(f, level, &src[start..start + piece.len()], piece)),
+        None => pieces(dst, |start, piece| {
+            let mut block = [T::ZERO; BLOCK];
+            for (i, part) in piece.chunks_mut(BLOCK).enumerate() {
+                let block = &mut block[..part.len()];
+                src.read(start + i * BLOCK, block);
+                T::block1(f, level, block, part);
+            }
+        }),
+    }
+}
+
+/// `data[i] = f(data[i])`.
+pub fn map1_in_place<T: Real, F: Unary>(f: F, data: &mut [T]) {
+    let level = simd::level();
+    pieces(data, |_, piece| {
+        let mut block = [T::ZERO; BLOCK];
+        for part in piece.chunks_mut(BLOCK) {
+            let block = &mut block[..part.len()];
+            block.copy_from_slice(part);
+            T::block1(f, level, block, part);
+        }
+    });
+}
+
+/// One input of a binary function, as its blocks come.
+enum Source<'a, T> {
+    Slice(&'a [T]),
+    Scalar([T; BLOCK]),
+    Strided(View<'a, T>),
+}
+
+impl<'a, T: Real> Source<'a, T> {
+    fn new(view: View<'a, T>) -> Self {
+        if let Some(slice) = view.as_slice() {
+            Source::Slice(slice)
+        } else if let Some(x) = view.as_scalar() {
+            Source::Scalar([x; BLOCK])
+        } else {
+            Source::Strided(view)
+        }
+    }
+
+    /// Elements `start..start + len`, where they lie or gathered into `block`.
+    #[inline(always)]
+    fn get<'b>(&'b self, start: usize, len: usize, block: &'b mut [T; BLOCK]) -> &'b [T] {
+        match self {
+            Source::Slice(slice) => &slice[start..start + len],
+            Source::Scalar(values) => &values[..len],
+            Source::Strided(view) => {
+                view.read(start, &mut block[..len]);
+                &block[..len]
+            }
+        }
+    }
+}
+
+/// `dst[i] = f(a[i], b[i])`; both views have the output's shape (stride 0 where they are broadcast).
+///
+/// # Panics
+/// If the lengths differ.
+pub fn map2<T: Real, F: Binary>(f: F, a: View<'_, T>, b: View<'_, T>, dst: &mut [T]) {
+    assert!(a.len() == dst.len() && b.len() == dst.len(), "map2: inputs and output differ in length");
+    let level = simd::level();
+    if let (Some(a), Some(b)) = (a.as_slice(), b.as_slice()) {
+        return pieces(dst, |start, piece| {
+            let end = start + piece.len();
+            T::block2(f, level, &a[start..end], &b[start..end], piece);
+        });
+    }
+    let (a, b) = (Source::new(a), Source::new(b));
+    pieces(dst, |start, piece| {
+        let (mut block_a, mut block_b) = ([T::ZERO; BLOCK], [T::ZERO; BLOCK]);
+        for (i, part) in piece.chunks_mut(BLOCK).enumerate() {
+            let (start, len) = (start + i * BLOCK, part.len());
+            T::block2(f, level, a.get(start, len, &mut block_a), b.get(start, len, &mut block_b), part);
+        }
+    });
+}
+
+/// `data[i] = f(data[i], b[i])`.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn map2_in_place<T: Real, F: Binary>(f: F, data: &mut [T], b: View<'_, T>) {
+    assert_eq!(b.len(), data.len(), "map2_in_place: input and output differ in length");
+    let level = simd::level();
+    let b = Source::new(b);
+    pieces(data, |start, piece| {
+        let (mut block_a, mut block_b) = ([T::ZERO; BLOCK], [T::ZERO; BLOCK]);
+        for (i, part) in piece.chunks_mut(BLOCK).enumerate() {
+            let a = &mut block_a[..part.len()];
+            a.copy_from_slice(part);
+            T::block2(f, level, a, b.get(start + i * BLOCK, a.len(), &mut block_b), part);
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    unary!(Affine { scale: f64 }(self, x: T) = x * T::from_f64(self.scale) + T::ONE);
+    binary!(Hypot(self, a: T, b) = (a * a + b * b).sqrt());
+
+    #[test]
+    fn levels_agree_with_the_formula() {
+        let src: Vec<f32> = (0..1027).map(|i| i as f32 * 0.37 - 100.0).collect();
+        let f = Affine { scale: -2.5 };
+        for &level in simd::available() {
+            let mut dst = vec![0.0; src.len()];
+            f32::block1(f, level, &src, &mut dst);
+            assert!(src.iter().zip(&dst).all(|(&x, &y)| y == f.at(x)));
+            f32::block2(Hypot {}, level, &src, &src, &mut dst);
+            assert!(src.iter().zip(&dst).all(|(&x, &y)| y == Hypot {}.at(x, x)));
+        }
+    }
+
+    #[test]
+    fn strided_broadcast_and_in_place_agree() {
+        let (rows, cols) = (301, 257);
+        let data: Vec<f64> = (0..rows * cols).map(|i| (i % 91) as f64 - 45.0).collect();
+        let row: Vec<f64> = (0..cols).map(|i| i as f64).collect();
+        let shape = [cols, rows];
+        let strides = [1, cols];
+        let transposed = View::new(&data, &shape, &strides);
+        let broadcast = View::new(&row, &shape, &[1, 0]);
+        let mut dst = vec![0.0; rows * cols];
+        map2(Hypot {}, transposed, broadcast, &mut dst);
+        for i in 0..cols {
+            for j in 0..rows {
+                assert_eq!(dst[i * rows + j], Hypot {}.at(data[j * cols + i], row[i]));
+            }
+        }
+        let mut in_place = vec![0.0; rows * cols];
+        crate::view::copy(transposed, &mut in_place);
+        map2_in_place(Hypot {}, &mut in_place, broadcast);
+        assert_eq!(dst, in_place);
+
+        map1(Affine { scale: 3.0 }, transposed, &mut dst);
+        let mut copy = vec![0.0; rows * cols];
+        crate::view::copy(transposed, &mut copy);
+        map1_in_place(Affine { scale: 3.0 }, &mut copy);
+        assert_eq!(dst, copy);
+    }
+}

@@ -1,0 +1,62 @@
+//! Double precision: the standard library's functions, for accuracy rather than speed.
+
+/// `e^x`.
+#[inline(always)]
+pub fn exp(x: f64) -> f64 {
+    x.exp()
+}
+
+/// `e^x - 1`.
+#[inline(always)]
+pub fn exp_m1(x: f64) -> f64 {
+    x.exp_m1()
+}
+
+/// The natural logarithm.
+#[inline(always)]
+pub fn ln(x: f64) -> f64 {
+    x.ln()
+}
+
+/// `ln(1 + x)`.
+#[inline(always)]
+pub fn ln_1p(x: f64) -> f64 {
+    x.ln_1p()
+}
+
+/// The hyperbolic tangent.
+#[inline(always)]
+pub fn tanh(x: f64) -> f64 {
+    x.tanh()
+}
+
+/// The logistic function.
+#[inline(always)]
+pub fn sigmoid(x: f64) -> f64 {
+    // e^-|x| cannot overflow, and neither form cancels.
+    let e = (-x.abs()).exp();
+    if x < 0.0 { e / (1.0 + e) } else { 1.0 / (1.0 + e) }
+}
+
+/// The error function, to about 1e-16: its Taylor series up to 2, the continued fraction of `erfc` beyond.
+///
+/// Source: Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.6 and 7.1.14.
+pub fn erf(x: f64) -> f64 {
+    let t = x.abs();
+    if !(t < 6.0) {
+        return if x.is_nan() { x } else { 1f64.copysign(x) };
+    }
+    if t < 2.0 {
+        // erf x = 2/sqrt(pi) e^(-x^2) sum 2^n x^(2n+1) / (1 3 5 .. (2n+1)): all terms positive.
+        let (mut term, mut sum, mut n) = (t, t, 0.0);
+        while term > sum * 1e-17 {
+            n += 1.0;
+            term *= 2.0 * t * t / (2.0 * n + 1.0);
+            sum += term;
+        }
+        return (std::f64::consts::FRAC_2_SQRT_PI * (-t * t).exp() * sum).copysign(x);
+    }
+    // erfc x = e^(-x^2)/sqrt(pi) / (x + (1/2)/(x + 1/(x + (3/2)/(x + ..)))), from the inside out.
+    let fraction = (1..=60).rev().fold(t, |f, k| t + 0.5 * f64::from(k) / f);
+    (1.0 - (-t * t).exp() * 0.5 * std::f64::consts::FRAC_2_SQRT_PI / fraction).copysign(x)
+}
