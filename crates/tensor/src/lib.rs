@@ -1,1 +1,41 @@
+//! Tensors with reverse-mode automatic differentiation.
+//!
+//! * [`Tensor`] holds numbers in any number of dimensions; it is cheap to clone, immutable to the user, and its views copy
+//!   nothing. [ndarray](ndarray) is the currency at the boundary.
+//! * [`graph`] records operations and runs them backward: [`Tensor::backward`], [`grad`], gradients of gradients,
+//!   [`no_grad`], hooks, anomaly mode, pictures.
+//! * [`ops`] holds the calculus: one file per operation, always in the same order: equation, derivative, what is saved,
+//!   forward, backward, tests. Users write operations of their own the same way: see [`Op`].
+//! * [`gradcheck`](gradcheck::gradcheck) compares every derivative with finite differences.
+//!
+//! ```
+//! use chainrule_tensor::Tensor;
+//!
+//! let x = Tensor::from([3.0f32, 4.0]).requires_grad();
+//! let length = (&x * &x).sum().sqrt();
+//! let grads = length.backward();
+//! assert_eq!(grads.get(&x).unwrap().to_vec(), [0.6, 0.8]); // x / |x|
+//! ```
 
+#![forbid(unsafe_code)]
+
+mod array;
+mod create;
+mod display;
+mod rng;
+mod shape;
+mod tensor;
+
+pub mod gradcheck;
+pub mod graph;
+pub mod ops;
+
+pub use chainrule_kernels::Real;
+pub use gradcheck::{gradcheck, gradgradcheck};
+pub use graph::{
+    CreateGraph, FreeGraph, Gradients, GraphMode, Inputs, KeepGraph, Op, OpInfo, SavedOutput, detect_anomaly, grad,
+    is_grad_enabled, no_grad,
+};
+pub use rng::Rng;
+pub use shape::{Dims, Shape, Sizes};
+pub use tensor::Tensor;

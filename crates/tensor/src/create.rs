@@ -1,0 +1,128 @@
+//! Tensors from scratch.
+
+use crate::{Rng, Shape, Tensor};
+use chainrule_kernels::{Buffer, Real};
+
+impl<T: Real> Tensor<T> {
+    /// A tensor of the given row-major values.
+    ///
+    /// # Panics
+    /// If `values` has another length than the shape has elements.
+    #[track_caller]
+    pub fn from_vec(values: impl AsRef<[T]>, shape: impl Into<Shape>) -> Self {
+        let (values, shape) = (values.as_ref(), shape.into());
+        assert!(
+            values.len() == shape.numel(),
+            "from_vec: {} values do not fill the shape {shape} of {} elements",
+            values.len(),
+            shape.numel()
+        );
+        Self::from_buffer(Buffer::from_slice(values), shape)
+    }
+
+    /// A tensor of one element and no dimension.
+    pub fn scalar(value: T) -> Self {
+        Self::full([], value)
+    }
+
+    /// A tensor filled with one value.
+    pub fn full(shape: impl Into<Shape>, value: T) -> Self {
+        Self::build(shape.into(), |out| out.fill(value))
+    }
+
+    /// A tensor of zeros.
+    pub fn zeros(shape: impl Into<Shape>) -> Self {
+        let shape = shape.into();
+        Self::from_buffer(Buffer::zeroed(shape.numel()), shape)
+    }
+
+    /// A tensor of ones.
+    pub fn ones(shape: impl Into<Shape>) -> Self {
+        Self::full(shape, T::ONE)
+    }
+
+    /// A tensor of zeros with the shape of another.
+    pub fn zeros_like(other: &Self) -> Self {
+        Self::zeros(other.shape())
+    }
+
+    /// A tensor of ones with the shape of another.
+    pub fn ones_like(other: &Self) -> Self {
+        Self::ones(other.shape())
+    }
+
+    /// The numbers `0, 1, .. n - 1`.
+    pub fn arange(n: usize) -> Self {
+        Self::from_fn(n, T::from_usize)
+    }
+
+    /// The `n x n` matrix with ones on the diagonal, zeros elsewhere.
+    pub fn eye(n: usize) -> Self {
+        Self::from_fn([n, n], |i| if i / n == i % n { T::ONE } else { T::ZERO })
+    }
+
+    /// The matrix of rows `labels.len()` and columns `classes` with a one in each row's label column.
+    ///
+    /// # Panics
+    /// If a label is not below `classes`.
+    #[track_caller]
+    pub fn one_hot(labels: &[usize], classes: usize) -> Self {
+        let mut buffer = Buffer::zeroed(labels.len() * classes);
+        for (row, &label) in labels.iter().enumerate() {
+            assert!(label < classes, "one_hot: label {label} of row {row} is not below {classes}");
+            buffer[row * classes + label] = T::ONE;
+        }
+        Self::from_buffer(buffer, [labels.len(), classes].into())
+    }
+
+    /// A tensor whose `i`-th element in row-major order is `value(i)`.
+    pub fn from_fn(shape: impl Into<Shape>, mut value: impl FnMut(usize) -> T) -> Self {
+        Self::build(shape.into(), |out| out.iter_mut().enumerate().for_each(|(i, x)| *x = value(i)))
+    }
+
+    /// Independent draws from the uniform distribution on `[low, high)`.
+    pub fn uniform(shape: impl Into<Shape>, low: T, high: T, rng: &mut Rng) -> Self {
+        Self::from_fn(shape, |_| T::from_f64(low.to_f64() + (high.to_f64() - low.to_f64()) * rng.uniform()))
+    }
+
+    /// Independent draws from the normal distribution with mean 0 and standard deviation 1.
+    pub fn randn(shape: impl Into<Shape>, rng: &mut Rng) -> Self {
+        Self::from_fn(shape, |_| T::from_f64(rng.normal()))
+    }
+}
+
+impl From<f32> for Tensor<f32> {
+    fn from(value: f32) -> Self {
+        Self::scalar(value)
+    }
+}
+impl From<f64> for Tensor<f64> {
+    fn from(value: f64) -> Self {
+        Self::scalar(value)
+    }
+}
+impl<T: Real> From<Vec<T>> for Tensor<T> {
+    fn from(values: Vec<T>) -> Self {
+        values.as_slice().into()
+    }
+}
+impl<T: Real> From<&[T]> for Tensor<T> {
+    fn from(values: &[T]) -> Self {
+        Self::from_buffer(Buffer::from_slice(values), values.len().into())
+    }
+}
+impl<T: Real, const N: usize> From<[T; N]> for Tensor<T> {
+    fn from(values: [T; N]) -> Self {
+        values.as_slice().into()
+    }
+}
+impl<T: Real, const N: usize, const M: usize> From<[[T; N]; M]> for Tensor<T> {
+    fn from(rows: [[T; N]; M]) -> Self {
+        Self::from_buffer(Buffer::from_slice(rows.as_flattened()), [M, N].into())
+    }
+}
+impl<T: Real, const N: usize, const M: usize, const L: usize> From<[[[T; N]; M]; L]> for Tensor<T> {
+    fn from(blocks: [[[T; N]; M]; L]) -> Self {
+        Self::from_buffer(Buffer::from_slice(blocks.as_flattened().as_flattened()), [L, M, N].into())
+    }
+}

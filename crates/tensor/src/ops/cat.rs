@@ -1,0 +1,119 @@
+//! Tensors side by side along one dimension.
+//!
+//! | | |
+//! |---|---|
+//! | equation | `y = [x_0, x_1, ..]` along the dimension |
+//! | derivative | `x_k'` = the part of `y'` where `x_k` stands |
+//! | shapes | equal but for the dimension, whose sizes add up |
+//! | saved | the dimension and the sizes along it |
+
+use crate::{Dims, Inputs, Op, OpInfo, Tensor};
+use chainrule_kernels::Real;
+
+pub(super) static INFO: OpInfo = OpInfo {
+    name: "cat",
+    equation: "y = [x_0, x_1, ..]",
+    derivative: "x_k' = the part of y' where x_k stands",
+    torch: "torch.cat",
+};
+
+#[derive(Debug)]
+struct Cat {
+    dim: usize,
+    sizes: Vec<usize>,
+}
+
+impl<T: Real> Op<T> for Cat {
+    fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
+        let mut start = 0;
+        for (i, &size) in self.sizes.iter().enumerate() {
+            inputs.add(i, || grad.narrow(self.dim, start, size));
+            start += size;
+        }
+    }
+}
+
+impl<T: Real> Tensor<T> {
+    /// The tensors side by side along an existing dimension.
+    ///
+    /// # Panics
+    /// If there is no tensor, the dimension does not exist, or the other sizes differ.
+    #[track_caller]
+    pub fn cat(tensors: &[&Self], dim: impl Into<Dims>) -> Self {
+        let Some((first, others)) = tensors.split_first() else { panic!("cat: there is nothing to put together") };
+        let dim = dim.into().resolve_one(INFO.name, first.rank());
+        for other in others {
+            let fits = other.rank() == first.rank()
+                && (0..first.rank()).all(|d| d == dim || first.shape()[d] == other.shape()[d]);
+            assert!(
+                fits,
+                "cat: shapes {} and {} differ elsewhere than in dimension {dim}",
+                first.shape(),
+                other.shape()
+            );
+        }
+        let sizes: Vec<usize> = tensors.iter().map(|x| x.shape()[dim]).collect();
+        let mut shape = first.shape().clone();
+        shape.0[dim] = sizes.iter().sum();
+        let inner: usize = shape[dim + 1..].iter().product();
+        let row = shape[dim] * inner;
+        let value = Self::build(shape, |out| {
+            let mut start = 0;
+            for tensor in tensors {
+                let width = tensor.shape()[dim] * inner;
+                let values = tensor.to_slice();
+                if width > 0 {
+                    for (o, part) in values.chunks(width).enumerate() {
+                        out[o * row + start..][..width].copy_from_slice(part);
+                    }
+                }
+                start += width;
+            }
+        });
+        Self::from_op(&INFO, value, tensors, || Cat { dim, sizes })
+    }
+
+    /// The tensors, all of one shape, side by side along a new dimension.
+    ///
+    /// # Panics
+    /// If there is no tensor, the dimension is out of range, or the shapes differ.
+    #[track_caller]
+    pub fn stack(tensors: &[&Self], dim: impl Into<Dims>) -> Self {
+        let Some(first) = tensors.first() else { panic!("stack: there is nothing to put together") };
+        let dim = dim.into().resolve_one("stack", first.rank() + 1);
+        if let Some(other) = tensors.iter().find(|x| x.shape() != first.shape()) {
+            panic!("stack: shapes {} and {} differ", first.shape(), other.shape());
+        }
+        let rows: Vec<Self> = tensors.iter().map(|x| x.unsqueeze(dim)).collect();
+        Self::cat(&rows.iter().collect::<Vec<_>>(), dim)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Tensor;
+    use crate::ops::check;
+
+    #[test]
+    fn worked_example() {
+        let (a, b) = (Tensor::from([[1.0f32], [2.0]]), Tensor::from([[3.0f32, 4.0], [5.0, 6.0]]));
+        assert_eq!(Tensor::cat(&[&a, &b], 1).to_vec(), [1., 3., 4., 2., 5., 6.]);
+        assert_eq!(Tensor::cat(&[&a.t(), &b], 0).to_vec(), [1., 2., 3., 4., 5., 6.]);
+        assert_eq!(Tensor::stack(&[&b, &b], 1).shape(), &[2, 2, 2]);
+        assert_eq!(Tensor::cat(&[&a, &Tensor::zeros([2, 0])], 1).to_vec(), [1., 2.]);
+    }
+
+    #[test]
+    fn gradcheck() {
+        let (a, b) = (check::random([2, 3], -1.0, 1.0), check::random([4, 2], -1.0, 1.0));
+        check::gradients(|x| Tensor::cat(&[&x[0], &x[1].t()], 1).powf(2.0), &[&a, &b]);
+        check::gradients(|x| Tensor::cat(&[&x[0], &x[0]], 0).powf(2.0), &[&a]);
+        check::gradients(|x| Tensor::stack(&[&x[0], &x[0]], -1).powf(2.0), &[&a]);
+    }
+
+    #[test]
+    #[should_panic(expected = "cat: shapes [2, 3] and [3, 3] differ elsewhere than in dimension 1")]
+    fn other_sizes_must_agree() {
+        let _ = Tensor::cat(&[&Tensor::<f32>::zeros([2, 3]), &Tensor::zeros([3, 3])], 1);
+    }
+}

@@ -1,0 +1,54 @@
+//! What the tests of operations share: gradient checks over memory layouts.
+
+use crate::{Rng, Shape, Tensor, gradcheck, gradgradcheck};
+
+/// A tensor of numbers drawn uniformly from `low..high`.
+pub(crate) fn random(shape: impl Into<Shape>, low: f64, high: f64) -> Tensor<f64> {
+    let shape = shape.into();
+    let mut rng = Rng::seed_from_u64(shape.numel() as u64 + 7);
+    Tensor::uniform(shape, low, high, &mut rng)
+}
+
+/// First and second derivatives, as is.
+#[track_caller]
+pub(crate) fn gradients(f: impl Fn(&[Tensor<f64>]) -> Tensor<f64>, inputs: &[&Tensor<f64>]) {
+    gradcheck(&f, inputs).unwrap();
+    gradgradcheck(&f, inputs).unwrap();
+}
+
+/// First and second derivatives of an element-wise function of one tensor: contiguous, transposed, sliced, broadcast, of
+/// one element, without dimensions, empty.
+#[track_caller]
+pub(crate) fn unary(f: impl Fn(&Tensor<f64>) -> Tensor<f64>, low: f64, high: f64) {
+    let x = random([3, 4], low, high);
+    gradients(|x| f(&x[0]), &[&x]);
+    gradients(|x| f(&x[0].t()), &[&x]);
+    gradients(|x| f(&x[0].slice(1, 1, 4, 2)), &[&x]);
+    gradients(|x| f(&x[0].broadcast_to([2, 3, 4])), &[&x]);
+    for shape in [Shape::from([1]), [].into(), [2, 0].into()] {
+        gradients(|x| f(&x[0]), &[&random(shape, low, high)]);
+    }
+    layouts_agree(&x, |x| f(x));
+}
+
+/// First and second derivatives of an element-wise function of two tensors: contiguous, transposed, broadcast, one
+/// tensor twice, empty.
+#[track_caller]
+pub(crate) fn binary(f: impl Fn(&Tensor<f64>, &Tensor<f64>) -> Tensor<f64>, low: f64, high: f64) {
+    let (a, b) = (random([3, 4], low, high), random([4, 3], low, high));
+    gradients(|x| f(&x[0], &x[1].t()), &[&a, &b]);
+    gradients(|x| f(&x[0], &x[1]), &[&a, &random([4], low, high)]);
+    gradients(|x| f(&x[0], &x[1]), &[&random([2, 1, 3], low, high), &b]);
+    gradients(|x| f(&x[0], &x[1]), &[&random([], low, high), &b]);
+    gradients(|x| f(&x[0], &x[0]), &[&a]);
+    gradients(|x| f(&x[0], &x[1]), &[&random([0, 3], low, high), &random([1, 3], low, high)]);
+    layouts_agree(&a, |x| f(x, &b.t()));
+}
+
+/// The value does not depend on how the input lies in memory.
+#[track_caller]
+pub(crate) fn layouts_agree(x: &Tensor<f64>, f: impl Fn(&Tensor<f64>) -> Tensor<f64>) {
+    let strided = Tensor::from(x.t().to_array()).t();
+    assert!(!strided.is_contiguous());
+    assert_eq!(f(x).to_vec(), f(&strided).to_vec());
+}

@@ -1,0 +1,105 @@
+//! Affine map, the dense layer: `y = x W^T + b`.
+//!
+//! | | |
+//! |---|---|
+//! | equation | `y[n, o] = sum over i of x[n, i] W[o, i] + b[o]` |
+//! | derivative | `x' = y' W`, `W' = y'^T x`, `b' = sum over n of y'[n]` |
+//! | shapes | `x [.., in]`, `W [out, in]`, `b [out]` -> `y [.., out]` |
+//! | saved | `W` if `x` is tracked, `x` if `W` is |
+//!
+//! One node instead of three, and the weight gradient comes out in the weight's own layout.
+
+use super::matmul::matrix;
+use crate::graph::Saved;
+use crate::{Inputs, Op, OpInfo, Shape, Tensor};
+use chainrule_kernels::gemm::{Epilogue, gemm};
+use chainrule_kernels::{Accum, Real};
+
+pub(super) static INFO: OpInfo = OpInfo {
+    name: "linear",
+    equation: "y = x W^T + b",
+    derivative: "x' = y' W, W' = y'^T x, b' = sum of y' over rows",
+    torch: "torch.nn.functional.linear",
+};
+
+#[derive(Debug)]
+struct Linear<T: Real> {
+    x: Saved<T>,
+    weight: Saved<T>,
+}
+
+impl<T: Real> Op<T> for Linear<T> {
+    fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
+        inputs.add(0, || grad.matmul(self.weight.get()));
+        inputs.add(1, || grad.t().matmul(self.x.get()));
+        // `x` and `W` are inputs 0 and 1; where there is a bias it is input 2.
+        if inputs.len() == 3 {
+            inputs.add(2, || grad.sum_dim(0, false));
+        }
+    }
+}
+
+impl<T: Real> Tensor<T> {
+    /// `self W^T + b` over the last dimension.
+    ///
+    /// # Panics
+    /// If the weight is no matrix, or a size does not match it.
+    #[track_caller]
+    pub fn linear(&self, weight: &Self, bias: Option<&Self>) -> Self {
+        let fits = weight.rank() == 2
+            && self.rank() > 0
+            && self.size(-1) == weight.shape()[1]
+            && bias.is_none_or(|b| b.shape() == &[weight.shape()[0]]);
+        assert!(
+            fits,
+            "linear: input {}, weight {}, bias {}: they must be [.., in], [out, in] and [out]",
+            self.shape(),
+            weight.shape(),
+            bias.map_or("none".into(), |b| b.shape().to_string())
+        );
+        let (outputs, features) = (weight.shape()[0], weight.shape()[1]);
+        let leading = &self.shape()[..self.rank() - 1];
+        let x = if self.rank() == 2 { self.clone() } else { self.reshape([leading.iter().product(), features]) };
+        let value = Self::build([x.shape()[0], outputs].into(), |out| {
+            let bias = bias.map(Tensor::to_slice);
+            let epilogue = Epilogue { col_bias: bias.as_deref(), ..Epilogue::plain(Accum::Replace) };
+            gemm(matrix(&x, 0), matrix(weight, 0).t(), out, epilogue);
+        });
+        let saved = || Linear { x: Saved::for_input(weight, &x), weight: Saved::for_input(&x, weight) };
+        let y = match bias {
+            Some(bias) => Self::from_op(&INFO, value, &[&x, weight, bias], saved),
+            None => Self::from_op(&INFO, value, &[&x, weight], saved),
+        };
+        if self.rank() == 2 { y } else { y.reshape(leading.iter().copied().chain([outputs]).collect::<Shape>()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Tensor;
+    use crate::ops::check;
+
+    #[test]
+    fn worked_example() {
+        let weight = Tensor::from([[1.0f32, 2.0], [3.0, 4.0], [5.0, 6.0]]);
+        let y = Tensor::from([[1.0, -1.0]]).linear(&weight, Some(&Tensor::from([10.0, 20.0, 30.0])));
+        assert_eq!(y.to_vec(), [9.0, 19.0, 29.0]);
+        assert_eq!(Tensor::from([1.0, 1.0]).linear(&weight, None).to_vec(), [3.0, 7.0, 11.0]);
+    }
+
+    #[test]
+    fn gradcheck() {
+        let (x, w, b) =
+            (check::random([4, 3], -1.0, 1.0), check::random([2, 3], -1.0, 1.0), check::random([2], -1.0, 1.0));
+        check::gradients(|x| x[0].linear(&x[1], Some(&x[2])), &[&x, &w, &b]);
+        check::gradients(|x| x[0].linear(&x[1], None), &[&check::random([2, 2, 3], -1.0, 1.0), &w]);
+        check::gradients(|x| x[0].t().linear(&x[1].t(), None), &[&check::random([3, 4], -1.0, 1.0), &check::random([3, 2], -1.0, 1.0)]);
+        check::gradients(|x| x[0].linear(&x[1], Some(&x[2])), &[&check::random([0, 3], -1.0, 1.0), &w, &b]);
+    }
+
+    #[test]
+    #[should_panic(expected = "linear: input [4, 2], weight [5, 3], bias none")]
+    fn sizes_must_match() {
+        let _ = Tensor::<f32>::zeros([4, 2]).linear(&Tensor::zeros([5, 3]), None);
+    }
+}

@@ -1,0 +1,30 @@
+//! The operations: one file each, always in the same order.
+//!
+//! 1. The header: equation, derivative, shapes, source.
+//! 2. `INFO`: the same for pictures and messages.
+//! 3. What is saved for the backward pass: a named struct.
+//! 4. The backward rule, written with tensor operations, so that it can be differentiated again.
+//! 5. The forward pass: a method of [`Tensor`](crate::Tensor).
+//! 6. Tests: a worked example, gradient checks over memory layouts, the shape error.
+//!
+//! In a derivative, `x'` stands for the gradient of the loss with respect to `x`.
+
+mod elementwise;
+mod operators;
+
+#[cfg(test)]
+pub(crate) mod check;
+
+/// Declares the operations' modules and collects what is known of them.
+macro_rules! operations {
+    ($($module:ident),* $(,)?) => {
+        $(mod $module;)*
+        /// All operations, in alphabetical order.
+        pub static ALL: &[&crate::OpInfo] = &[$(&$module::INFO),*];
+    };
+}
+
+operations! {
+    abs, add, broadcast_to, cat, div, erf, exp, gelu, linear, log, matmul, mean, mse_loss, mul, neg, permute, pow, relu,
+    reshape, sigmoid, slice, sqrt, sub, sum, tanh,
+}

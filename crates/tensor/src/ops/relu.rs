@@ -1,0 +1,73 @@
+//! Rectified linear unit: `y = max(x, 0)`.
+//!
+//! | | |
+//! |---|---|
+//! | equation | `y_i = x_i` where `x_i > 0`, else 0 (NaN stays NaN) |
+//! | derivative | `x' = y'` where `y > 0`, else 0 |
+//! | shapes | any |
+//! | saved | `y`: where it is positive |
+//!
+//! The backward rule is linear in the gradient and constant in `y`, so it is an operation whose rule is itself.
+
+use super::elementwise::{map1, map2_owned};
+use crate::graph::edges_of;
+use crate::{Inputs, Op, OpInfo, Tensor};
+use chainrule_kernels::{Real, binary, unary};
+
+pub(super) static INFO: OpInfo =
+    OpInfo { name: "relu", equation: "y = max(x, 0)", derivative: "x' = y' where y > 0, else 0", torch: "torch.relu" };
+
+static GATE: OpInfo = OpInfo {
+    name: "relu_backward",
+    equation: "x' = y' where y > 0, else 0",
+    derivative: "y'' = x'' where y > 0, else 0",
+    torch: "",
+};
+
+/// Serves both: the gradient of `relu` and the gradient of that gradient pass the same gate.
+#[derive(Debug)]
+struct Relu<T: Real> {
+    y: Tensor<T>,
+}
+
+impl<T: Real> Op<T> for Relu<T> {
+    fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
+        inputs.add(0, || {
+            let edges = edges_of(&[&grad]);
+            let gated = map2_owned(GATE.name, Gate {}, grad, &self.y);
+            Tensor::from_edges(&GATE, gated, edges, || Relu { y: self.y.clone() })
+        });
+    }
+}
+
+unary!(Formula(self, x: T) = x.maximum(T::ZERO));
+binary!(Gate(self, grad: T, y) = if y > T::ZERO { grad } else { T::ZERO });
+
+impl<T: Real> Tensor<T> {
+    /// The larger of 0 and every element.
+    #[track_caller]
+    pub fn relu(&self) -> Self {
+        let value = map1(Formula {}, self);
+        let y = value.detach();
+        Self::from_op(&INFO, value, &[self], || Relu { y })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Tensor;
+    use crate::ops::check;
+
+    #[test]
+    fn worked_example() {
+        let y = Tensor::from([-1.0f32, 0.0, 2.0, f32::NAN]).relu().to_vec();
+        assert_eq!(y[..3], [0.0, 0.0, 2.0]);
+        assert!(y[3].is_nan());
+    }
+
+    #[test]
+    fn gradcheck() {
+        check::unary(|x| x.relu(), -1.0, 1.0);
+        check::unary(|x| (x * x).relu() * x, -1.0, 1.0);
+    }
+}
