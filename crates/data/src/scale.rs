@@ -28,7 +28,7 @@ impl Standardizer {
     #[track_caller]
     pub fn per_feature(inputs: &ArrayD<f32>) -> Self {
         assert!(!inputs.is_empty(), "Standardizer: cannot learn from inputs of shape {:?}", inputs.shape());
-        Self::learn(inputs, inputs.shape().iter().skip(1).product())
+        Self::learn(inputs, false)
     }
 
     /// Learns one mean and one deviation for all numbers of `inputs`, whatever its shape.
@@ -38,7 +38,7 @@ impl Standardizer {
     #[track_caller]
     pub fn global(inputs: &ArrayD<f32>) -> Self {
         assert!(!inputs.is_empty(), "Standardizer: cannot learn from inputs of shape {:?}", inputs.shape());
-        Self::learn(inputs, 1)
+        Self::learn(inputs, true)
     }
 
     /// The standardizer with these means and deviations, as [`mean`](Self::mean) and [`std`](Self::std) gave them: one
@@ -88,30 +88,26 @@ impl Standardizer {
         self.map(inputs, "inverse_transform", |z, mean, std| z * std + mean)
     }
 
-    /// Statistics of the columns of `inputs`, seen as rows of `columns` numbers.
-    fn learn(inputs: &ArrayD<f32>, columns: usize) -> Self {
+    /// Statistics of every feature, or of all numbers pooled. Both sum by columns, side by side: one long chain of
+    /// additions would wait for each of them.
+    fn learn(inputs: &ArrayD<f32>, pooled: bool) -> Self {
+        let features: usize = inputs.shape().iter().skip(1).product();
         let inputs = row_major(inputs);
         let values = inputs.as_slice().expect("row-major");
-        let rows = (values.len() / columns) as f64;
-
-        let mut mean = vec![0.0; columns];
-        for row in values.chunks_exact(columns) {
-            for (sum, &x) in mean.iter_mut().zip(row) {
-                *sum += f64::from(x);
+        let samples = (values.len() / features) as f64;
+        let average = |mut sums: Vec<f64>| {
+            if pooled {
+                sums = vec![sums.iter().sum::<f64>() / features as f64];
             }
-        }
-        mean.iter_mut().for_each(|sum| *sum /= rows);
+            sums.iter_mut().for_each(|sum| *sum /= samples);
+            sums
+        };
 
-        let mut std = vec![0.0; columns];
-        for row in values.chunks_exact(columns) {
-            for ((sum, mean), &x) in std.iter_mut().zip(&mean).zip(row) {
-                *sum += (f64::from(x) - mean).powi(2);
-            }
-        }
-        for sum in &mut std {
-            // f64 adds up to 2^29 equal f32 values without rounding, so that "never varies" is an exact 0.
-            *sum = if *sum == 0.0 { 1.0 } else { (*sum / rows).sqrt() };
-        }
+        let mean = average(column_sums(values, &vec![0.0; features], |x, _| x));
+        let centers = if pooled { vec![mean[0]; features] } else { mean.clone() };
+        let variance = average(column_sums(values, &centers, |x, center| (x - center).powi(2)));
+        // f64 adds up to 2^29 equal f32 values without rounding, so that "never varies" is an exact 0.
+        let std = variance.into_iter().map(|variance| if variance == 0.0 { 1.0 } else { variance.sqrt() }).collect();
         Self { mean, std }
     }
 
@@ -125,13 +121,29 @@ impl Standardizer {
             inputs.shape()
         );
         let mut output = row_major(inputs).into_owned();
-        for row in output.as_slice_mut().expect("row-major").chunks_exact_mut(columns) {
-            for ((x, &mean), &std) in row.iter_mut().zip(&self.mean).zip(&self.std) {
-                *x = f(f64::from(*x), mean, std) as f32;
+        let values = output.as_slice_mut().expect("row-major");
+        if let (&[mean], &[std]) = (&self.mean[..], &self.std[..]) {
+            values.iter_mut().for_each(|x| *x = f(f64::from(*x), mean, std) as f32);
+        } else {
+            for row in values.chunks_exact_mut(columns) {
+                for ((x, &mean), &std) in row.iter_mut().zip(&self.mean).zip(&self.std) {
+                    *x = f(f64::from(*x), mean, std) as f32;
+                }
             }
         }
         output
     }
+}
+
+/// `sum_i term(x[i, j], centers[j])` for each column `j`, in the order of the rows.
+fn column_sums(values: &[f32], centers: &[f64], term: impl Fn(f64, f64) -> f64) -> Vec<f64> {
+    let mut sums = vec![0.0; centers.len()];
+    for row in values.chunks_exact(centers.len()) {
+        for ((sum, &center), &x) in sums.iter_mut().zip(centers).zip(row) {
+            *sum += term(f64::from(x), center);
+        }
+    }
+    sums
 }
 
 /// The array itself, or a copy in row-major order if it lies otherwise.
@@ -184,8 +196,9 @@ mod tests {
     #[test]
     fn constants_that_f32_cannot_average_still_count_as_constant() {
         let inputs = ArrayD::from_elem(vec![1_000_003, 1], 0.1_f32);
-        let scale = Standardizer::per_feature(&inputs);
-        assert_eq!((scale.mean(), scale.std()), (&[f64::from(0.1_f32)][..], &[1.0][..]));
+        for scale in [Standardizer::per_feature(&inputs), Standardizer::global(&inputs)] {
+            assert_eq!((scale.mean(), scale.std()), (&[f64::from(0.1_f32)][..], &[1.0][..]));
+        }
     }
 
     #[test]
