@@ -1,1 +1,49 @@
+//! Data sets for Chainrule: reading, checking, splitting, scaling and batching.
+//!
+//! The path of a sample, in the order of the modules:
+//!
+//! 1. A set is either embedded in the program ([`digits`], [`iris`], [`wine`]) or read from IDX files ([`read_idx`],
+//!    [`mnist_folder`]); [`load`] finds it by its name or folder and [`catalog`] lists what there is.
+//! 2. [`Dataset`] holds it, checked once: nothing behind its constructor meets a NaN or a label out of range.
+//! 3. [`Dataset::split`] keeps every class's share in both parts; [`Standardizer`] learns its scale from the training
+//!    part alone.
+//! 4. [`Dataset::batches`] hands out shuffled batches, epoch after epoch.
+//!
+//! Whatever comes from outside gives a [`DataError`] of one line. Every random choice draws on a generator that the
+//! caller passes, and is the same on every platform.
+//!
+//! ```
+//! use chainrule_data::{Standardizer, digits};
+//! use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
+//!
+//! let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
+//! let (train, test) = digits().split(0.8, &mut rng);
+//! let scale = Standardizer::global(train.inputs());
+//! for (inputs, labels) in train.batches(64, &mut rng) {
+//!     let inputs = scale.transform(&inputs);
+//!     assert_eq!(inputs.shape(), [labels.len(), 1, 8, 8]);
+//! }
+//! assert_eq!(train.len() + test.len(), 1797);
+//! ```
 
+mod batches;
+mod catalog;
+mod dataset;
+mod embedded;
+mod error;
+mod idx;
+mod mnist;
+mod random;
+mod scale;
+mod source;
+mod split;
+
+pub use batches::Batches;
+pub use catalog::{CatalogEntry, Location, catalog};
+pub use dataset::Dataset;
+pub use embedded::{digits, iris, wine};
+pub use error::DataError;
+pub use idx::{Idx, read_idx, read_idx_shape};
+pub use mnist::mnist_folder;
+pub use scale::Standardizer;
+pub use source::{DATA_VARIABLE, Loaded, TRAIN_FRACTION, load};

@@ -1,0 +1,112 @@
+//! What can be wrong with data: every message is one line that says what, and where.
+
+use std::io;
+use std::path::PathBuf;
+
+/// A failure to read, find or accept data.
+///
+/// The message holds its cause; there is no chain of sources to walk.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataError {
+    /// The system would not open or read a file.
+    #[error("cannot read {}: {cause}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// A file was read, but what it holds is damaged or not what was expected.
+    #[error("{}: {problem}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A folder lacks a file.
+    #[error("{} has none of {}", folder.display(), looked_for.join(", "))]
+    MissingFile {
+        /// The folder.
+        folder: PathBuf,
+        /// The names under which the file was looked for.
+        looked_for: Vec<String>,
+    },
+    /// A folder is absent, or not a folder.
+    #[error("there is no folder {}", folder.display())]
+    MissingFolder {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A name stands for neither a data set nor a folder.
+    #[error("there is no data set or folder {name:?}; the data sets are {available}")]
+    UnknownName {
+        /// The name that was asked for.
+        name: String,
+        /// What could have been asked for, separated by commas.
+        available: String,
+    },
+    /// A known data set lies outside the program, and nothing says where.
+    #[error("{name} is not embedded: set {variable} to the folder that holds {name}/ with its IDX files")]
+    NotConfigured {
+        /// The data set.
+        name: String,
+        /// The environment variable that would say where it is.
+        variable: &'static str,
+    },
+    /// There are no samples.
+    #[error("data set {set:?} has no samples")]
+    Empty {
+        /// The data set.
+        set: String,
+    },
+    /// The inputs are not `[samples, features..]`.
+    #[error("data set {set:?} needs inputs [samples, features..] with at least one feature, got shape {shape:?}")]
+    InputShape {
+        /// The data set.
+        set: String,
+        /// The shape of the inputs.
+        shape: Vec<usize>,
+    },
+    /// There are more or fewer labels than samples.
+    #[error("data set {set:?} has {samples} samples but {labels} labels")]
+    LabelCount {
+        /// The data set.
+        set: String,
+        /// The number of samples.
+        samples: usize,
+        /// The number of labels.
+        labels: usize,
+    },
+    /// A label names no class.
+    #[error("data set {set:?}: sample {row} has label {label}, but there are {classes} classes (both count from 0)")]
+    LabelOutOfRange {
+        /// The data set.
+        set: String,
+        /// The sample, counting from 0.
+        row: usize,
+        /// Its label.
+        label: usize,
+        /// The number of classes.
+        classes: usize,
+    },
+    /// An input is NaN or infinite.
+    #[error("data set {set:?}: sample {row}, feature {feature} is {value} (both count from 0)")]
+    NotFinite {
+        /// The data set.
+        set: String,
+        /// The sample, counting from 0.
+        row: usize,
+        /// The feature, counting from 0: a number, or one per dimension as `[0, 3, 7]`.
+        feature: String,
+        /// The offending value.
+        value: f32,
+    },
+    /// Means and deviations that cannot scale anything.
+    #[error("unusable scale: {problem}")]
+    Scale {
+        /// What is wrong with them.
+        problem: String,
+    },
+}
