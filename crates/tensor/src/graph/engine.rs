@@ -2,8 +2,8 @@
 
 use super::gradients::Gradients;
 use super::inputs::Inputs;
+use super::mode;
 use super::node::{Node, NodeRef, State};
-use super::with_grad_enabled;
 use crate::Tensor;
 use chainrule_kernels::Real;
 use std::collections::{BTreeMap, HashSet};
@@ -25,6 +25,8 @@ pub(super) struct Pending<T: Real> {
     gradients: BTreeMap<u64, (NodeRef<T>, Tensor<T>)>,
     /// The nodes that lead to a wanted tensor; `None` if every leaf is wanted.
     useful: Option<HashSet<u64>>,
+    /// Whether every gradient is checked for NaN.
+    pub(super) anomaly: bool,
 }
 
 impl<T: Real> Pending<T> {
@@ -45,14 +47,18 @@ impl<T: Real> Pending<T> {
 
 /// Runs the graph of `root` backward from the gradient `seed`. Returns the gradients of the leaves, or of the `wanted`
 /// node ids if there are any.
-fn run<T: Real>(root: &Tensor<T>, seed: Tensor<T>, mode: GraphMode, wanted: Option<&HashSet<u64>>) -> Gradients<T> {
+fn run<T: Real>(root: &Tensor<T>, seed: Tensor<T>, graph: GraphMode, wanted: Option<&HashSet<u64>>) -> Gradients<T> {
     let mut found = Gradients::new();
     let Some(node) = root.node() else { return found };
-    let mut pending = Pending { gradients: BTreeMap::new(), useful: wanted.map(|wanted| ancestors(node, wanted)) };
+    let mut pending = Pending {
+        gradients: BTreeMap::new(),
+        useful: wanted.map(|wanted| ancestors(node, wanted)),
+        anomaly: mode::is_anomaly_mode(),
+    };
     if pending.wants(node) {
         pending.add(node, seed);
     }
-    with_grad_enabled(mode == GraphMode::CreateGraph, || {
+    mode::in_backward(graph == GraphMode::CreateGraph, || {
         while let Some((id, (node, gradient))) = pending.gradients.pop_last() {
             let gradient = node.run_hooks(gradient);
             match wanted {
@@ -60,19 +66,19 @@ fn run<T: Real>(root: &Tensor<T>, seed: Tensor<T>, mode: GraphMode, wanted: Opti
                 None if node.is_leaf() => found.set(id, gradient.clone()),
                 _ => {}
             }
-            visit(&node, gradient, mode, &mut pending);
+            visit(&node, gradient, graph, &mut pending);
         }
     });
     found
 }
 
 /// Applies one node's rule.
-fn visit<T: Real>(node: &NodeRef<T>, gradient: Tensor<T>, mode: GraphMode, pending: &mut Pending<T>) {
+fn visit<T: Real>(node: &NodeRef<T>, gradient: Tensor<T>, graph: GraphMode, pending: &mut Pending<T>) {
     if node.is_leaf() {
         return;
     }
     const UNPOISONED: &str = "no rule panics while it holds the lock for writing";
-    if mode == GraphMode::FreeGraph {
+    if graph == GraphMode::FreeGraph {
         let state = std::mem::replace(&mut *node.state.write().expect(UNPOISONED), State::Freed);
         match state {
             State::Op { edges, op } => op.backward(gradient, &mut Inputs { node, edges: &edges, pending }),

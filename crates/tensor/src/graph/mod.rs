@@ -20,7 +20,6 @@ pub use inputs::{Inputs, Saved, SavedOutput};
 pub use mode::{detect_anomaly, is_grad_enabled, no_grad};
 pub use node::{HookHandle, Op, OpInfo};
 
-pub(crate) use mode::with_grad_enabled;
 pub(crate) use node::{NodeRef, edges_of};
 
 #[doc(no_inline)]

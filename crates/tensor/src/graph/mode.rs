@@ -24,10 +24,6 @@ pub fn no_grad<R>(call: impl FnOnce() -> R) -> R {
     with_flag(&GRAD, false, call)
 }
 
-pub(crate) fn with_grad_enabled<R>(enabled: bool, call: impl FnOnce() -> R) -> R {
-    with_flag(&GRAD, enabled, call)
-}
-
 /// Whether operations on this thread are recorded: true outside [`no_grad`].
 pub fn is_grad_enabled() -> bool {
     GRAD.get()
@@ -46,4 +42,10 @@ pub fn detect_anomaly<R>(call: impl FnOnce() -> R) -> R {
 
 pub(crate) fn is_anomaly_mode() -> bool {
     ANOMALY.get()
+}
+
+/// Runs a backward pass: recorded or not, and without checks of the values inside rules. What a rule returns is checked
+/// instead, so that the operation is named whose rule it is.
+pub(crate) fn in_backward<R>(recorded: bool, call: impl FnOnce() -> R) -> R {
+    with_flag(&GRAD, recorded, || with_flag(&ANOMALY, false, call))
 }
