@@ -97,7 +97,7 @@ fn pools(seconds: f64) {
         median(seconds, || pool::avg_backward(&geometry, &g, black_box(&mut dx))),
     ];
     pool::max_forward(&geometry, &x, &mut y, &mut argmax);
-    let back = median(seconds, || pool::max_backward(&geometry, &g, &argmax, black_box(&mut dx)));
+    let back = 1e3 * median(seconds, || pool::max_backward(&geometry, &g, &argmax, black_box(&mut dx)));
     println!(
         "2x2 pooling of 4096 planes of 24x24, ms: max {:.3}, mean {:.3}, its gradient {:.3}, of max {back:.3}",
         times[0] * 1e3,

@@ -309,7 +309,7 @@ impl<T: Real> Kernel for Mean<'_, T> {
 fn divide<T: Real>(geometry: &Pool2d, i: usize, row: &mut [T]) {
     let rows = geometry.count(0, i);
     for (j, y) in row.iter_mut().enumerate() {
-        *y = *y / T::from_usize((rows * geometry.count(1, j)).max(1));
+        *y /= T::from_usize((rows * geometry.count(1, j)).max(1));
     }
 }
 

@@ -21,6 +21,7 @@ pub mod reference;
 mod shared;
 #[cfg(test)]
 mod tests;
+mod winograd;
 
 /// The geometry of a convolution. Pairs are `[height, width]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,6 +152,9 @@ fn forward_impl<T: Real>(geometry: &Conv2d, x: &[T], w: &[T], bias: Option<&[T]>
     if y.is_empty() {
         return;
     }
+    if winograd::applies(geometry) {
+        return winograd::forward(geometry, x, w, bias, y);
+    }
     blocked::forward(geometry, x, w, bias, y);
 }
 
@@ -160,6 +164,9 @@ fn input_grad_impl<T: Real>(geometry: &Conv2d, g: &[T], w: &[T], dx: &mut [T]) {
         dx.fill(T::ZERO);
         return;
     }
+    if winograd::applies(geometry) {
+        return winograd::input_grad(geometry, g, w, dx);
+    }
     blocked::input_grad(geometry, g, w, dx);
 }
 
@@ -168,6 +175,9 @@ fn weight_grad_impl<T: Real>(geometry: &Conv2d, x: &[T], g: &[T], dw: &mut [T]) 
     if g.is_empty() || x.is_empty() || dw.is_empty() {
         dw.fill(T::ZERO);
         return;
+    }
+    if winograd::applies(geometry) {
+        return winograd::weight_grad(geometry, x, g, dw);
     }
     blocked::weight_grad(geometry, x, g, dw);
 }

@@ -12,10 +12,11 @@ fn window(geometry: &Pool2d, i: usize, j: usize) -> Vec<usize> {
         for v in 0..geometry.kernel[1] {
             let a = (i * geometry.stride[0] + u * geometry.dilation[0]).checked_sub(geometry.padding[0]);
             let b = (j * geometry.stride[1] + v * geometry.dilation[1]).checked_sub(geometry.padding[1]);
-            if let (Some(a), Some(b)) = (a, b) {
-                if a < geometry.input[0] && b < geometry.input[1] {
-                    places.push(a * geometry.input[1] + b);
-                }
+            if let (Some(a), Some(b)) = (a, b)
+                && a < geometry.input[0]
+                && b < geometry.input[1]
+            {
+                places.push(a * geometry.input[1] + b);
             }
         }
     }
