@@ -15,10 +15,12 @@
 mod concrete;
 
 pub mod buffer;
+pub mod conv;
 pub mod gemm;
 pub mod map;
 pub mod math;
 pub mod parallel;
+pub mod pool;
 pub mod real;
 pub mod reduce;
 pub mod simd;

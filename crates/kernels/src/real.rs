@@ -38,6 +38,8 @@ pub trait Real:
     + crate::gemm::GemmKernels<Self>
     + crate::reduce::ReduceKernels<Self>
     + crate::view::ViewKernels<Self>
+    + crate::conv::ConvKernels<Self>
+    + crate::pool::PoolKernels<Self>
     + crate::buffer::Pooled
     + 'static
 {

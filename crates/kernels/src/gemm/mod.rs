@@ -1,9 +1,22 @@
 //! Matrix products: `c = op(a b)` for matrices with any strides.
 
-use crate::{Accum, Real, parallel};
+use std::ops::Range;
 
+use crate::Accum;
+use crate::simd::{self, Level};
+
+mod batch;
+mod driver;
+mod lane;
+mod pack;
 mod portable;
 pub mod reference;
+#[cfg(test)]
+mod tests;
+mod tile;
+
+pub use batch::{Mats, MatsMut};
+use driver::{Element, Size, gemm_packed};
 
 /// A read-only matrix: element `(i, j)` stands at `data[i * row_stride + j * col_stride]`.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +56,13 @@ impl<'a, T> Mat<'a, T> {
     #[must_use]
     pub fn t(self) -> Self {
         Mat { rows: self.cols, cols: self.rows, row_stride: self.col_stride, col_stride: self.row_stride, ..self }
+    }
+
+    /// Some of the rows.
+    fn row_range(self, rows: Range<usize>) -> Self {
+        assert!(rows.start <= rows.end && rows.end <= self.rows, "the rows lie outside the matrix");
+        let start = (rows.start * self.row_stride).min(self.data.len());
+        Mat { data: &self.data[start..], rows: rows.len(), ..self }
     }
 
     /// The number of rows.
@@ -85,43 +105,43 @@ concrete! {
     /// # Panics
     /// If the inner sizes differ, `c` has another size, or a bias has another length than its side.
     pub fn gemm(a: Mat<'_, T>, b: Mat<'_, T>, c: &mut [T], epilogue: Epilogue<'_, T>) = gemm_impl;
+    /// `c[i] = epilogue(a[i] b[i])` for each `i` of the batch, whose shape is that of `c`.
+    ///
+    /// The products are spread over threads together.
+    ///
+    /// # Panics
+    /// If the inner sizes differ, `c` has another size, the batches have different shapes, or a bias has another length
+    /// than its side.
+    pub fn gemm_batched(a: Mats<'_, T>, b: Mats<'_, T>, c: &mut MatsMut<'_, T>, epilogue: Epilogue<'_, T>)
+        = batched_impl;
 }
 
-/// Products of fewer multiplications stay on the calling thread.
-const PARALLEL: usize = 1 << 20;
-
-fn gemm_impl<T: Real + portable::Product>(a: Mat<'_, T>, b: Mat<'_, T>, c: &mut [T], epilogue: Epilogue<'_, T>) {
-    assert_eq!(a.cols, b.rows, "gemm: the inner sizes differ");
+fn gemm_impl<T: Element>(a: Mat<'_, T>, b: Mat<'_, T>, c: &mut [T], epilogue: Epilogue<'_, T>) {
     assert_eq!(c.len(), a.rows * b.cols, "gemm: the output has another size");
-    assert!(epilogue.col_bias.is_none_or(|x| x.len() == b.cols), "gemm: the column bias has another length");
-    assert!(epilogue.row_bias.is_none_or(|x| x.len() == a.rows), "gemm: the row bias has another length");
-    let (n, k) = (b.cols, a.cols);
-    if c.is_empty() {
-        return;
-    }
-    let rows = if a.rows * n * k < PARALLEL { a.rows } else { (1usize << 18).div_ceil(n * k).next_multiple_of(32) };
-    parallel::for_each_chunk(c, rows * n, |i, c| {
-        let start = i * rows;
-        let part = Mat { data: &a.data[start * a.row_stride..], rows: c.len() / n, ..a };
-        portable::product(part, b, c, epilogue.accum);
-        finish(c, n, start, epilogue);
-    });
+    gemm_at(simd::level(), a, b, &mut MatsMut::row_major(c, a.rows, b.cols), epilogue);
 }
 
-/// Bias and activation, after the product.
-fn finish<T: Real>(c: &mut [T], n: usize, first_row: usize, epilogue: Epilogue<'_, T>) {
-    if epilogue.col_bias.is_none() && epilogue.row_bias.is_none() && !epilogue.relu {
-        return;
-    }
-    for (i, row) in c.chunks_mut(n).enumerate() {
-        if let Some(bias) = epilogue.col_bias {
-            row.iter_mut().zip(bias).for_each(|(x, &b)| *x += b);
-        }
-        if let Some(bias) = epilogue.row_bias {
-            row.iter_mut().for_each(|x| *x += bias[first_row + i]);
-        }
-        if epilogue.relu {
-            row.iter_mut().for_each(|x| *x = x.maximum(T::ZERO));
-        }
-    }
+fn batched_impl<T: Element>(a: Mats<'_, T>, b: Mats<'_, T>, c: &mut MatsMut<'_, T>, epilogue: Epilogue<'_, T>) {
+    batched_at(simd::level(), a, b, c, epilogue);
+}
+
+/// One product at a given level.
+fn gemm_at<T: Element>(level: Level, a: Mat<'_, T>, b: Mat<'_, T>, c: &mut MatsMut<'_, T>, epilogue: Epilogue<'_, T>) {
+    assert_eq!(a.cols, b.rows, "gemm: the inner sizes differ");
+    let size = Size { m: a.rows, n: b.cols, k: a.cols };
+    gemm_packed(level, size, |_| (a, b.t()), c, epilogue);
+}
+
+/// A batch at a given level.
+fn batched_at<T: Element>(
+    level: Level,
+    a: Mats<'_, T>,
+    b: Mats<'_, T>,
+    c: &mut MatsMut<'_, T>,
+    epilogue: Epilogue<'_, T>,
+) {
+    assert_eq!(a.first.cols, b.first.rows, "gemm: the inner sizes differ");
+    assert!(a.batch == c.batch && b.batch == c.batch, "gemm: the batches have different shapes");
+    let size = Size { m: a.first.rows, n: b.first.cols, k: a.first.cols };
+    gemm_packed(level, size, |i| (a.get(i), b.get(i).t()), c, epilogue);
 }

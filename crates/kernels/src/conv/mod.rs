@@ -1,0 +1,183 @@
+//! Two-dimensional convolution (cross-correlation, as everywhere in deep learning) and both of its gradients.
+//!
+//! ```text
+//! y[n,o,i,j]  = bias[o] + sum over c,u,v of x[n, c, i s + u d - p, j s + v d - p] w[o,c,u,v]
+//! dx[n,c,a,b] = sum over o,u,v with a = i s + u d - p, b = j s + v d - p of g[n,o,i,j] w[o,c,u,v]
+//! dw[o,c,u,v] = sum over n,i,j of g[n,o,i,j] x[n, c, i s + u d - p, j s + v d - p]
+//! ```
+//!
+//! with stride `s`, dilation `d`, padding `p` (outside of the image `x` is 0) and `c` running over the channels of the
+//! group of `o`. Images are `[batch, channels, height, width]`, weights `[out, in / groups, height, width]`, all without
+//! gaps. `dx` and `dw` are what [`input_grad`] and [`weight_grad`] compute from `g`, the gradient of `y`.
+//!
+//! The paths, one file each: `blocked` (any geometry: patches as a matrix, times the weights), and the
+//! definition itself in [`reference`](mod@reference), for tests.
+
+use crate::Real;
+
+mod blocked;
+mod patches;
+pub mod reference;
+mod shared;
+#[cfg(test)]
+mod tests;
+mod winograd;
+
+/// The geometry of a convolution. Pairs are `[height, width]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conv2d {
+    /// Number of images.
+    pub batch: usize,
+    /// Channels of an input image.
+    pub in_channels: usize,
+    /// Channels of an output image.
+    pub out_channels: usize,
+    /// Size of an input image.
+    pub input: [usize; 2],
+    /// Size of the window.
+    pub kernel: [usize; 2],
+    /// Distance between neighboring windows.
+    pub stride: [usize; 2],
+    /// Zeros added on either side.
+    pub padding: [usize; 2],
+    /// Distance between neighboring elements of a window.
+    pub dilation: [usize; 2],
+    /// Into how many independent groups the channels, of both sides, are cut.
+    pub groups: usize,
+}
+
+impl Conv2d {
+    /// Size of an output image: `(input + 2 padding - dilation (kernel - 1) - 1) / stride + 1`, rounded down;
+    /// `None` where the window does not fit into the padded image.
+    ///
+    /// # Panics
+    /// If a kernel size, stride or dilation is 0, or the groups do not divide the channels.
+    pub fn checked_output(&self) -> Option<[usize; 2]> {
+        self.check();
+        let size = |d: usize| {
+            let room = self.input[d] + 2 * self.padding[d];
+            room.checked_sub(self.dilation[d] * (self.kernel[d] - 1) + 1).map(|rest| rest / self.stride[d] + 1)
+        };
+        Some([size(0)?, size(1)?])
+    }
+
+    /// [`checked_output`](Conv2d::checked_output), or `[0, 0]` where the window does not fit.
+    ///
+    /// # Panics
+    /// As `checked_output`.
+    pub fn output(&self) -> [usize; 2] {
+        self.checked_output().unwrap_or([0, 0])
+    }
+
+    /// How many numbers the input holds.
+    pub fn input_len(&self) -> usize {
+        self.batch * self.in_channels * self.input[0] * self.input[1]
+    }
+
+    /// How many numbers the weights hold.
+    pub fn weight_len(&self) -> usize {
+        self.out_channels * (self.in_channels / self.groups) * self.kernel[0] * self.kernel[1]
+    }
+
+    /// How many numbers the output holds.
+    pub fn output_len(&self) -> usize {
+        let [height, width] = self.output();
+        self.batch * self.out_channels * height * width
+    }
+
+    fn check(&self) {
+        let positive = |pair: [usize; 2]| pair[0] > 0 && pair[1] > 0;
+        assert!(positive(self.kernel), "conv2d: the kernel {:?} is empty", self.kernel);
+        assert!(positive(self.stride), "conv2d: the stride {:?} is 0", self.stride);
+        assert!(positive(self.dilation), "conv2d: the dilation {:?} is 0", self.dilation);
+        assert!(
+            self.groups > 0 && self.in_channels % self.groups == 0 && self.out_channels % self.groups == 0,
+            "conv2d: {} groups do not divide {} and {} channels",
+            self.groups,
+            self.in_channels,
+            self.out_channels
+        );
+    }
+
+    /// Checks the three slices of a pass, named by what they stand for.
+    fn check_lengths(&self, x: usize, w: usize, y: usize) {
+        assert_eq!(x, self.input_len(), "conv2d: the input has another length than {self:?}");
+        assert_eq!(w, self.weight_len(), "conv2d: the weights have another length than {self:?}");
+        assert_eq!(y, self.output_len(), "conv2d: the output has another length than {self:?}");
+    }
+
+    /// Elements of a window.
+    fn taps(&self) -> usize {
+        self.kernel[0] * self.kernel[1]
+    }
+
+    /// Elements of an input plane.
+    fn input_plane(&self) -> usize {
+        self.input[0] * self.input[1]
+    }
+
+    /// Input channels of a group.
+    fn group_in(&self) -> usize {
+        self.in_channels / self.groups
+    }
+
+    /// Output channels of a group.
+    fn group_out(&self) -> usize {
+        self.out_channels / self.groups
+    }
+}
+
+concrete! {
+    <T> trait ConvKernels;
+    /// The convolution `y` of `x` with `w`, plus `bias` (one number for each output channel).
+    ///
+    /// # Panics
+    /// If a slice has another length than the geometry says.
+    pub fn forward(geometry: &Conv2d, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) = forward_impl;
+    /// The gradient `dx` with respect to the input, from `g`, the gradient of the output.
+    ///
+    /// # Panics
+    /// If a slice has another length than the geometry says.
+    pub fn input_grad(geometry: &Conv2d, g: &[T], w: &[T], dx: &mut [T]) = input_grad_impl;
+    /// The gradient `dw` with respect to the weights, from `g`, the gradient of the output.
+    ///
+    /// # Panics
+    /// If a slice has another length than the geometry says.
+    pub fn weight_grad(geometry: &Conv2d, x: &[T], g: &[T], dw: &mut [T]) = weight_grad_impl;
+}
+
+fn forward_impl<T: Real>(geometry: &Conv2d, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+    geometry.check_lengths(x.len(), w.len(), y.len());
+    assert!(bias.is_none_or(|b| b.len() == geometry.out_channels), "conv2d: the bias has another length");
+    if y.is_empty() {
+        return;
+    }
+    if winograd::applies(geometry) {
+        return winograd::forward(geometry, x, w, bias, y);
+    }
+    blocked::forward(geometry, x, w, bias, y);
+}
+
+fn input_grad_impl<T: Real>(geometry: &Conv2d, g: &[T], w: &[T], dx: &mut [T]) {
+    geometry.check_lengths(dx.len(), w.len(), g.len());
+    if g.is_empty() || dx.is_empty() {
+        dx.fill(T::ZERO);
+        return;
+    }
+    if winograd::applies(geometry) {
+        return winograd::input_grad(geometry, g, w, dx);
+    }
+    blocked::input_grad(geometry, g, w, dx);
+}
+
+fn weight_grad_impl<T: Real>(geometry: &Conv2d, x: &[T], g: &[T], dw: &mut [T]) {
+    geometry.check_lengths(x.len(), dw.len(), g.len());
+    if g.is_empty() || x.is_empty() || dw.is_empty() {
+        dw.fill(T::ZERO);
+        return;
+    }
+    if winograd::applies(geometry) {
+        return winograd::weight_grad(geometry, x, g, dw);
+    }
+    blocked::weight_grad(geometry, x, g, dw);
+}

@@ -1,0 +1,185 @@
+//! All paths against the definition, over random geometries; bits against the number of threads.
+
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+
+use super::{Conv2d, forward, input_grad, reference, weight_grad};
+use crate::Real;
+
+/// Numbers in -1..1.
+fn random<T: Real>(rng: &mut SmallRng, len: usize) -> Vec<T> {
+    (0..len).map(|_| T::from_f64(rng.random_range(-1.0..1.0))).collect()
+}
+
+/// Compares `got` with `want`, whose elements are sums of `terms` products of numbers below 1.
+fn close<T: Real>(got: &[T], want: &[T], terms: usize, what: &str, geometry: &Conv2d) {
+    // Rounding grows like the root of the number of terms; 40 leaves room for the transforms of the fast paths.
+    let allowed = 40.0 * T::EPSILON.to_f64() * (terms.max(1) as f64).sqrt();
+    for (at, (got, want)) in got.iter().zip(want).enumerate() {
+        let error = (got.to_f64() - want.to_f64()).abs();
+        assert!(error <= allowed, "{what}[{at}] of {geometry:?}: {got} instead of {want}");
+    }
+}
+
+/// Checks the three passes for one geometry. The outputs start as NaN: all of them must be written.
+fn check<T: Real>(geometry: &Conv2d, rng: &mut SmallRng) {
+    let (nx, nw, ny) = (geometry.input_len(), geometry.weight_len(), geometry.output_len());
+    let (x, w, g): (Vec<T>, Vec<T>, Vec<T>) = (random(rng, nx), random(rng, nw), random(rng, ny));
+    let bias: Option<Vec<T>> = rng.random_bool(0.5).then(|| random(rng, geometry.out_channels));
+    let (mut got, mut want) = (vec![T::NAN; ny], vec![T::NAN; ny]);
+    forward(geometry, &x, &w, bias.as_deref(), &mut got);
+    reference::forward(geometry, &x, &w, bias.as_deref(), &mut want);
+    close(&got, &want, geometry.group_in() * geometry.taps() + 1, "y", geometry);
+    let (mut got, mut want) = (vec![T::NAN; nx], vec![T::NAN; nx]);
+    input_grad(geometry, &g, &w, &mut got);
+    reference::input_grad(geometry, &g, &w, &mut want);
+    close(&got, &want, geometry.group_out() * geometry.taps(), "dx", geometry);
+    let (mut got, mut want) = (vec![T::NAN; nw], vec![T::NAN; nw]);
+    weight_grad(geometry, &x, &g, &mut got);
+    reference::weight_grad(geometry, &x, &g, &mut want);
+    let [oh, ow] = geometry.output();
+    close(&got, &want, geometry.batch * oh * ow, "dw", geometry);
+}
+
+/// A square geometry: `[batch, in, out]`, size, kernel, stride, padding, dilation, groups.
+pub(super) fn square(
+    [batch, in_channels, out_channels]: [usize; 3],
+    size: usize,
+    [kernel, stride, padding, dilation, groups]: [usize; 5],
+) -> Conv2d {
+    let twice = |n: usize| [n, n];
+    Conv2d {
+        batch,
+        in_channels,
+        out_channels,
+        input: twice(size),
+        kernel: twice(kernel),
+        stride: twice(stride),
+        padding: twice(padding),
+        dilation: twice(dilation),
+        groups,
+    }
+}
+
+/// Some geometry, anything goes, including windows that do not fit.
+fn any(rng: &mut SmallRng) -> Conv2d {
+    let groups = [1, 1, 1, 2, 3][rng.random_range(0..5)];
+    let mut pair = |low: usize, high: usize| [rng.random_range(low..=high), rng.random_range(low..=high)];
+    let (input, kernel, stride, padding, dilation) = (pair(1, 17), pair(1, 4), pair(1, 3), pair(0, 3), pair(1, 2));
+    Conv2d {
+        batch: rng.random_range(0..=4),
+        in_channels: groups * rng.random_range(1..=6),
+        out_channels: groups * rng.random_range(1..=6),
+        input,
+        kernel,
+        stride,
+        padding,
+        dilation,
+        groups,
+    }
+}
+
+#[test]
+fn random_geometries_agree_with_the_definition() {
+    let mut rng = SmallRng::seed_from_u64(1);
+    for _ in 0..300 {
+        let geometry = any(&mut rng);
+        check::<f32>(&geometry, &mut rng);
+        check::<f64>(&geometry, &mut rng);
+    }
+}
+
+/// Geometries that each take a path or an edge of their own.
+fn special() -> Vec<Conv2d> {
+    vec![
+        square([2, 5, 7], 9, [1, 1, 0, 1, 1]),    // 1x1
+        square([3, 8, 4], 9, [1, 2, 0, 1, 1]),    // 1x1, strided
+        square([2, 3, 5], 6, [6, 1, 0, 1, 1]),    // the kernel covers the image
+        square([1, 3, 8], 31, [7, 2, 3, 1, 1]),   // the stem of a residual net
+        square([2, 6, 6], 13, [3, 1, 1, 1, 6]),   // depthwise
+        square([2, 6, 6], 13, [3, 2, 1, 1, 6]),   // depthwise, strided
+        square([2, 4, 12], 10, [5, 1, 2, 1, 4]),  // depthwise with a multiplier
+        square([3, 1, 32], 28, [3, 1, 0, 1, 1]),  // one channel
+        square([2, 32, 64], 26, [3, 1, 0, 1, 1]), // 3x3
+        square([3, 16, 16], 7, [3, 1, 1, 1, 1]),  // 3x3, odd size, padded
+        square([2, 33, 18], 10, [3, 1, 2, 1, 1]), // 3x3, odd channels, wide padding
+        square([1, 17, 40], 5, [3, 1, 0, 1, 1]),  // 3x3, batch 1
+        square([9, 64, 48], 4, [3, 1, 1, 1, 1]),  // 3x3, small images
+        square([1, 20, 20], 3, [3, 1, 0, 1, 1]),  // 3x3, one window
+        square([2, 40, 24], 12, [3, 2, 1, 1, 1]), // 3x3, strided
+        square([2, 32, 32], 12, [3, 1, 2, 2, 1]), // 3x3, dilated
+        square([2, 32, 32], 11, [3, 1, 1, 1, 2]), // 3x3, two groups
+        square([0, 3, 4], 8, [3, 1, 1, 1, 1]),    // empty batch
+        square([2, 0, 4], 8, [3, 1, 1, 1, 1]),    // no channels
+        square([2, 3, 4], 2, [3, 1, 0, 1, 1]),    // the kernel does not fit
+    ]
+}
+
+#[test]
+fn special_geometries_agree_with_the_definition() {
+    let mut rng = SmallRng::seed_from_u64(2);
+    for geometry in special() {
+        check::<f32>(&geometry, &mut rng);
+        check::<f64>(&geometry, &mut rng);
+    }
+}
+
+#[test]
+fn a_worked_example() {
+    let geometry = square([1, 1, 1], 3, [2, 1, 0, 1, 1]);
+    let x: Vec<f32> = (1..=9).map(|i| i as f32).collect();
+    let w = [1.0, 2.0, 3.0, 4.0];
+    let (mut y, mut dx, mut dw) = ([0.0; 4], [0.0; 9], [0.0; 4]);
+    forward(&geometry, &x, &w, Some(&[0.5]), &mut y);
+    assert_eq!(y, [37.5, 47.5, 67.5, 77.5]);
+    input_grad(&geometry, &[1.0, 0.0, 0.0, -1.0], &w, &mut dx);
+    assert_eq!(dx, [1.0, 2.0, 0.0, 3.0, 3.0, -2.0, 0.0, -3.0, -4.0]);
+    weight_grad(&geometry, &x, &[1.0, 0.0, 0.0, -1.0], &mut dw);
+    assert_eq!(dw, [-4.0; 4]);
+}
+
+#[test]
+fn a_window_that_does_not_fit_has_no_output() {
+    let geometry = square([1, 1, 1], 2, [3, 1, 0, 1, 1]);
+    assert_eq!((geometry.checked_output(), geometry.output()), (None, [0, 0]));
+    assert_eq!(Conv2d { padding: [1, 1], ..geometry }.checked_output(), Some([2, 2]));
+}
+
+#[test]
+#[should_panic(expected = "the input has another length")]
+fn a_wrong_length_panics() {
+    forward(&square([1, 1, 1], 3, [2, 1, 0, 1, 1]), &[0.0f32; 8], &[0.0; 4], None, &mut [0.0; 4]);
+}
+
+/// The bits of the three passes.
+#[cfg(feature = "rayon")]
+fn bits(geometry: &Conv2d) -> Vec<u32> {
+    let mut rng = SmallRng::seed_from_u64(3);
+    let (x, w, g) = (
+        random::<f32>(&mut rng, geometry.input_len()),
+        random(&mut rng, geometry.weight_len()),
+        random(&mut rng, geometry.output_len()),
+    );
+    let (mut y, mut dx, mut dw) = (g.clone(), x.clone(), w.clone());
+    forward(geometry, &x, &w, None, &mut y);
+    input_grad(geometry, &g, &w, &mut dx);
+    weight_grad(geometry, &x, &g, &mut dw);
+    [y, dx, dw].iter().flatten().map(|v| v.to_bits()).collect()
+}
+
+#[cfg(feature = "rayon")]
+#[test]
+fn bits_do_not_depend_on_the_number_of_threads() {
+    let mut geometries = special();
+    geometries.push(square([5, 64, 64], 32, [3, 1, 1, 1, 1]));
+    geometries.push(square([16, 1, 32], 28, [3, 1, 0, 1, 1]));
+    geometries.push(square([8, 16, 24], 32, [5, 2, 1, 1, 1]));
+    for geometry in geometries {
+        let run = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads start");
+            pool.install(|| bits(&geometry))
+        };
+        let one = run(1);
+        assert!(one == run(2) && one == run(3), "{geometry:?} depends on the number of threads");
+    }
+}

@@ -1,0 +1,130 @@
+//! The gradient of the weights in Winograd's form: `dU[e] = V[e]^T G[e]`, `dw = G^T dU G`.
+
+use std::ops::Range;
+
+use super::strip::Strip;
+use super::transform::{self, LANES};
+use super::{Blocks, ELEMENTS, Inputs, Pass, TILE, collect, padded, spread};
+use crate::conv::{Conv2d, shared::Shared};
+use crate::gemm::{Epilogue, Mat, gemm};
+use crate::simd::{self, Kernel};
+use crate::{Accum, Buffer, Real, parallel};
+
+/// Input channels of a piece of work.
+const CHANNELS: usize = 64;
+/// Pieces of work, at least, if there are as many blocks of tiles.
+const PIECES: usize = 8;
+
+/// Transforms rows of tiles of the outputs' gradient: `v[e][tile, o]`.
+struct OutputGrads<'a, T> {
+    pass: &'a Pass,
+    blocks: &'a Blocks,
+    rows: Range<usize>,
+    g: &'a [T],
+    v: &'a mut [T],
+}
+
+impl<T: Real> Kernel for OutputGrads<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let OutputGrads { pass, blocks, rows, g, v } = self;
+        let plane = pass.output[0] * pass.output[1];
+        let width = padded(pass.outer);
+        let pitch = rows.len() * blocks.across * width;
+        let size = [TILE, TILE * blocks.across];
+        let mut strip = Buffer::unspecified(size[0] * size[1] * LANES);
+        let (strip, _) = strip.as_chunks_mut::<LANES>();
+        let mut to = [[T::ZERO; LANES]; ELEMENTS];
+        for (at, row) in rows.enumerate() {
+            let place = Strip { image: pass.output, size, top: row % blocks.down * TILE, padding: 0 };
+            for group in (0..pass.outer).step_by(LANES) {
+                let first = row / blocks.down * pass.outer + group;
+                place.read(&g[first * plane..], LANES.min(pass.outer - group), strip);
+                for tile in 0..blocks.across {
+                    let mut from = [[T::ZERO; LANES]; TILE * TILE];
+                    for (i, from) in from.chunks_exact_mut(TILE).enumerate() {
+                        let start = i * size[1] + tile * TILE;
+                        from.copy_from_slice(&strip[start..start + TILE]);
+                    }
+                    transform::output_grad_tile(&from, &mut to);
+                    spread(&to, &mut v[(at * blocks.across + tile) * width + group..], pitch);
+                }
+            }
+        }
+    }
+}
+
+/// Transforms `du[e][c, o]` back and writes it to the weights of some input channels.
+struct WeightGrads<'a, T> {
+    pass: &'a Pass,
+    channels: Range<usize>,
+    du: &'a [T],
+    dw: &'a Shared<'a, T>,
+    /// Where the weights start.
+    at: usize,
+}
+
+impl<T: Real> Kernel for WeightGrads<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let WeightGrads { pass, channels, du, dw, at } = self;
+        let width = padded(pass.outer);
+        let pitch = channels.len() * width;
+        let mut to = [[T::ZERO; LANES]; 9];
+        for group in (0..pass.outer).step_by(LANES) {
+            for (c, channel) in channels.clone().enumerate() {
+                transform::weight_grad_tile(&collect(&du[c * width + group..], pitch), &mut to);
+                for lane in 0..LANES.min(pass.outer - group) {
+                    // SAFETY: each piece of work has its own share of `dw` or its own channels.
+                    let dw = unsafe { dw.part(at + ((group + lane) * pass.inner + channel) * 9, 9) };
+                    dw.iter_mut().zip(&to).for_each(|(dw, to)| *dw = to[lane]);
+                }
+            }
+        }
+    }
+}
+
+/// [`weight_grad`](crate::conv::weight_grad) where this path [`applies`](super::applies). Pieces: some channels of a fixed
+/// share of the tiles; the shares are added up in order.
+pub(in crate::conv) fn weight_grad<T: Real>(geometry: &Conv2d, x: &[T], g: &[T], dw: &mut [T]) {
+    let pass = Pass::forward(geometry);
+    let blocks = pass.blocks();
+    let parts = pass.inner.div_ceil(CHANNELS);
+    let together = blocks.count().div_ceil(PIECES.div_ceil(parts));
+    let shares = blocks.count().div_ceil(together);
+    let len = dw.len();
+    let mut partial = Buffer::unspecified(if shares > 1 { shares * len } else { 0 });
+    let target = Shared::new(if shares > 1 { &mut partial } else { &mut *dw });
+    parallel::for_each(shares * parts, |piece| {
+        let (share, part) = (piece / parts, piece % parts);
+        let channels = part * CHANNELS..pass.inner.min((part + 1) * CHANNELS);
+        let (height, width) = (channels.len(), padded(pass.outer));
+        let most = blocks.together * blocks.across * ELEMENTS;
+        let mut inputs = Buffer::unspecified(most * padded(height));
+        let mut outputs = Buffer::unspecified(most * width);
+        let mut du = Buffer::unspecified(ELEMENTS * height * width);
+        for block in share * together..blocks.count().min((share + 1) * together) {
+            let rows = blocks.rows(block);
+            let tiles = rows.len() * blocks.across;
+            let (channels, v) = (channels.clone(), &mut inputs[..]);
+            simd::dispatch(Inputs { pass: &pass, blocks: &blocks, rows: rows.clone(), channels, x, v });
+            simd::dispatch(OutputGrads { pass: &pass, blocks: &blocks, rows, g, v: &mut outputs });
+            let accum = if block == share * together { Accum::Replace } else { Accum::Add };
+            for (e, du) in du.chunks_exact_mut(height * width).enumerate() {
+                let v = Mat::new(&inputs[e * tiles * padded(height)..], tiles, height, padded(height), 1);
+                let g = Mat::row_major(&outputs[e * tiles * width..], tiles, width);
+                gemm(v.t(), g, du, Epilogue::plain(accum));
+            }
+        }
+        simd::dispatch(WeightGrads { pass: &pass, channels, du: &du, dw: &target, at: share * len });
+    });
+    if shares > 1 {
+        let mut partial = partial.chunks_exact(len);
+        dw.copy_from_slice(partial.next().expect("there is a share"));
+        for share in partial {
+            dw.iter_mut().zip(share).for_each(|(dw, &share)| *dw += share);
+        }
+    }
+}

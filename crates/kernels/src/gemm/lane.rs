@@ -1,0 +1,247 @@
+//! [`Lane`]: a SIMD register, as far as matrix products need one.
+//!
+//! Kernels and packing are written once over this trait. A [`Lane`] says how many numbers a register holds and how tall a
+//! tile of accumulators the register file can hold; [`Lane::enter`] runs a [`Kernel`] in a function that may use the
+//! registers. All other methods are `#[inline(always)]` and belong inside such a run.
+
+use crate::Real;
+use crate::simd::Kernel;
+
+/// A register of numbers.
+///
+/// # Safety
+/// Every method may be called only where the CPU has the register's instruction set: the functions that take a level
+/// see to it once, when they choose the lane. Pointers must be valid for as many numbers as the method reads or writes.
+pub(crate) trait Lane: Copy {
+    /// The type of one number.
+    type Num: Real;
+    /// Numbers in a register.
+    const LANES: usize;
+    /// Rows of the tallest tile of two registers a row whose accumulators, with three more registers, fit the CPU's.
+    const ROWS: usize;
+
+    /// Runs a kernel where the compiler may use these registers.
+    unsafe fn enter<K: Kernel>(kernel: K) -> K::Output;
+    /// The same number in every lane.
+    unsafe fn splat(x: Self::Num) -> Self;
+    /// `LANES` numbers from memory, of any alignment.
+    unsafe fn load(from: *const Self::Num) -> Self;
+    /// The first `count` numbers from memory, zeros behind them. `count` is at most `LANES`.
+    unsafe fn load_first(from: *const Self::Num, count: usize) -> Self;
+    /// Stores all numbers.
+    unsafe fn store(self, to: *mut Self::Num);
+    /// Stores the first `count` numbers. `count` is at most `LANES`.
+    unsafe fn store_first(self, to: *mut Self::Num, count: usize);
+    /// `self + a * b`, rounded once.
+    unsafe fn add_product(self, a: Self, b: Self) -> Self;
+    /// Lane by lane, `self + other`.
+    unsafe fn add(self, other: Self) -> Self;
+    /// Negative numbers become 0; NaN stays.
+    unsafe fn relu(self) -> Self;
+    /// The lanes of two registers in turn: `a0 b0 a1 b1 ...`, first half and second half.
+    unsafe fn zip(a: Self, b: Self) -> (Self, Self);
+}
+
+/// The registers of each level for a number type.
+pub(crate) trait Lanes: Real {
+    /// 512-bit registers.
+    #[cfg(target_arch = "x86_64")]
+    type Wide: Lane<Num = Self>;
+    /// 256-bit registers.
+    #[cfg(target_arch = "x86_64")]
+    type Half: Lane<Num = Self>;
+}
+
+/// One number, for levels without registers of their own: packing works the same way everywhere.
+#[derive(Clone, Copy)]
+pub(crate) struct One<T>(T);
+
+impl<T: Real> Lane for One<T> {
+    type Num = T;
+    const LANES: usize = 1;
+    const ROWS: usize = 4;
+
+    unsafe fn enter<K: Kernel>(kernel: K) -> K::Output {
+        kernel.run()
+    }
+    #[inline(always)]
+    unsafe fn splat(x: T) -> Self {
+        One(x)
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const T) -> Self {
+        // SAFETY: the caller's.
+        One(unsafe { from.read() })
+    }
+    #[inline(always)]
+    unsafe fn load_first(from: *const T, count: usize) -> Self {
+        // SAFETY: the caller's: with a count of 1 there is a number to read.
+        One(if count == 0 { T::ZERO } else { unsafe { from.read() } })
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut T) {
+        // SAFETY: the caller's.
+        unsafe { to.write(self.0) }
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, to: *mut T, count: usize) {
+        if count > 0 {
+            // SAFETY: the caller's.
+            unsafe { to.write(self.0) }
+        }
+    }
+    #[inline(always)]
+    unsafe fn add_product(self, a: Self, b: Self) -> Self {
+        One(self.0 + a.0 * b.0)
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        One(self.0 + other.0)
+    }
+    #[inline(always)]
+    unsafe fn relu(self) -> Self {
+        One(self.0.maximum(T::ZERO))
+    }
+    #[inline(always)]
+    unsafe fn zip(a: Self, b: Self) -> (Self, Self) {
+        (a, b)
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+impl Lanes for f32 {}
+#[cfg(not(target_arch = "x86_64"))]
+impl Lanes for f64 {}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::{Kernel, Lane, Lanes};
+    use std::arch::x86_64::*;
+
+    impl Lanes for f32 {
+        type Wide = __m512;
+        type Half = __m256;
+    }
+    impl Lanes for f64 {
+        type Wide = __m512d;
+        type Half = __m256d;
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+    fn avx512<K: Kernel>(kernel: K) -> K::Output {
+        kernel.run()
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    fn avx2<K: Kernel>(kernel: K) -> K::Output {
+        kernel.run()
+    }
+
+    /// Ones, then zeros: 8 (4) numbers from position `8 - n` (`4 - n`) on select the first `n` lanes.
+    const FIRST32: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+    const FIRST64: [i64; 8] = [-1, -1, -1, -1, 0, 0, 0, 0];
+
+    macro_rules! lane {
+        (
+            $lane:ty, $num:ty, $lanes:literal, $rows:literal, $enter:ident,
+            $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $max:ident, $zero:ident,
+            mask: |$count:ident| $mask:expr, $load_first:expr, $store_first:expr,
+            zip: |$a:ident, $b:ident| $zip:expr,
+        ) => {
+            // Every method's safety is the caller's, as the trait says.
+            #[allow(clippy::undocumented_unsafe_blocks)]
+            impl Lane for $lane {
+                type Num = $num;
+                const LANES: usize = $lanes;
+                const ROWS: usize = $rows;
+
+                #[inline(always)]
+                unsafe fn enter<K: Kernel>(kernel: K) -> K::Output {
+                    unsafe { $enter(kernel) }
+                }
+                #[inline(always)]
+                unsafe fn splat(x: $num) -> Self {
+                    unsafe { $splat(x) }
+                }
+                #[inline(always)]
+                unsafe fn load(from: *const $num) -> Self {
+                    unsafe { $load(from) }
+                }
+                #[inline(always)]
+                unsafe fn load_first(from: *const $num, $count: usize) -> Self {
+                    debug_assert!($count <= $lanes);
+                    unsafe { $load_first(from, $mask) }
+                }
+                #[inline(always)]
+                unsafe fn store(self, to: *mut $num) {
+                    unsafe { $store(to, self) }
+                }
+                #[inline(always)]
+                unsafe fn store_first(self, to: *mut $num, $count: usize) {
+                    debug_assert!($count <= $lanes);
+                    unsafe { $store_first(to, $mask, self) }
+                }
+                #[inline(always)]
+                unsafe fn add_product(self, a: Self, b: Self) -> Self {
+                    unsafe { $fma(a, b, self) }
+                }
+                #[inline(always)]
+                unsafe fn add(self, other: Self) -> Self {
+                    unsafe { $add(self, other) }
+                }
+                #[inline(always)]
+                unsafe fn relu(self) -> Self {
+                    // Where either is NaN the instruction gives the second.
+                    unsafe { $max($zero(), self) }
+                }
+                #[inline(always)]
+                unsafe fn zip($a: Self, $b: Self) -> (Self, Self) {
+                    unsafe { $zip }
+                }
+            }
+        };
+    }
+
+    lane! {
+        __m512, f32, 16, 14, avx512,
+        _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps, _mm512_add_ps, _mm512_max_ps, _mm512_setzero_ps,
+        mask: |count| ((1_u32 << count) - 1) as __mmask16,
+        |from, mask| _mm512_maskz_loadu_ps(mask, from), |to, mask, x| _mm512_mask_storeu_ps(to, mask, x),
+        zip: |a, b| {
+            let low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+            let high = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+            (_mm512_permutex2var_ps(a, low, b), _mm512_permutex2var_ps(a, high, b))
+        },
+    }
+    lane! {
+        __m512d, f64, 8, 14, avx512,
+        _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_fmadd_pd, _mm512_add_pd, _mm512_max_pd, _mm512_setzero_pd,
+        mask: |count| ((1_u32 << count) - 1) as __mmask8,
+        |from, mask| _mm512_maskz_loadu_pd(mask, from), |to, mask, x| _mm512_mask_storeu_pd(to, mask, x),
+        zip: |a, b| {
+            let low = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
+            let high = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
+            (_mm512_permutex2var_pd(a, low, b), _mm512_permutex2var_pd(a, high, b))
+        },
+    }
+    lane! {
+        __m256, f32, 8, 6, avx2,
+        _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps, _mm256_add_ps, _mm256_max_ps, _mm256_setzero_ps,
+        mask: |count| _mm256_loadu_si256(FIRST32.as_ptr().add(8 - count).cast()),
+        |from, mask| _mm256_maskload_ps(from, mask), |to, mask, x| _mm256_maskstore_ps(to, mask, x),
+        zip: |a, b| {
+            let (even, odd) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+            (_mm256_permute2f128_ps(even, odd, 0x20), _mm256_permute2f128_ps(even, odd, 0x31))
+        },
+    }
+    lane! {
+        __m256d, f64, 4, 6, avx2,
+        _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_fmadd_pd, _mm256_add_pd, _mm256_max_pd, _mm256_setzero_pd,
+        mask: |count| _mm256_loadu_si256(FIRST64.as_ptr().add(4 - count).cast()),
+        |from, mask| _mm256_maskload_pd(from, mask), |to, mask, x| _mm256_maskstore_pd(to, mask, x),
+        zip: |a, b| {
+            let (even, odd) = (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
+            (_mm256_permute2f128_pd(even, odd, 0x20), _mm256_permute2f128_pd(even, odd, 0x31))
+        },
+    }
+}

@@ -1,0 +1,151 @@
+//! Packing: a factor's numbers in the order in which tiles read them.
+//!
+//! Both factors are seen as `lanes x k`: the lanes of `a` are its rows, those of `b` its columns. A *panel* holds a few
+//! lanes side by side, for one `p` after another:
+//!
+//! ```text
+//! panel[p * width + lane] = factor(first_p + p, first_lane + lane)
+//! ```
+//!
+//! so that transposed and strided matrices cost no more than others, and convolution can produce the patches of an
+//! image as panels without ever writing them out as a matrix.
+
+use std::ops::Range;
+
+use super::Mat;
+use super::lane::Lane;
+use crate::Real;
+
+/// The longest register.
+const MAX_LANES: usize = 16;
+
+/// A factor of a product, as a source of panels.
+///
+/// Implementors outside this module only need [`pack`](Source::pack).
+pub(crate) trait Source<T: Real>: Sync {
+    /// Writes the numbers of `ks` and `lanes` to a panel: number `(p, lane)` to
+    /// `panel[(p - ks.start) * width + (lane - lanes.start)]`.
+    ///
+    /// `width` is a multiple of `L::LANES` and at least `lanes.len()`, the panel holds `ks.len() * width` numbers. What
+    /// is written between `lanes.len()` and `width` does not matter. Mark it `#[inline(always)]`: it is compiled for each
+    /// lane, inside [`Lane::enter`], and may use the lane's methods.
+    fn pack<L: Lane<Num = T>>(&self, ks: Range<usize>, lanes: Range<usize>, width: usize, panel: &mut [T]);
+
+    /// The factor as a `lanes x k` matrix, if its numbers stand in memory. Tiles may then read it in place.
+    fn in_place(&self) -> Option<Mat<'_, T>> {
+        None
+    }
+}
+
+/// A matrix whose rows are the lanes: `a` itself, or the transpose of `b`.
+impl<T: Real> Source<T> for Mat<'_, T> {
+    #[inline(always)]
+    fn pack<L: Lane<Num = T>>(&self, ks: Range<usize>, lanes: Range<usize>, width: usize, panel: &mut [T]) {
+        assert!(ks.end <= self.cols && lanes.end <= self.rows, "the panel lies outside the matrix");
+        assert!(panel.len() >= ks.len() * width && width >= lanes.len() && width % L::LANES == 0);
+        if ks.is_empty() || lanes.is_empty() {
+            return;
+        }
+        let from = self.data[lanes.start * self.row_stride + ks.start * self.col_stride..].as_ptr();
+        let (k, count) = (ks.len(), lanes.len());
+        // SAFETY: the asserts above say that all of the `count x k` numbers lie inside the matrix, hence its data, and
+        // the panel holds `k` rows of `width`; we run inside `Lane::enter`.
+        unsafe {
+            if self.row_stride == 1 {
+                copy_rows::<L>(from, self.col_stride, k, count, width, panel.as_mut_ptr());
+            } else if self.col_stride == 1 {
+                transpose::<L>(from, self.row_stride, k, count, width, panel.as_mut_ptr());
+            } else {
+                for p in 0..k {
+                    for lane in 0..count {
+                        panel[p * width + lane] = *from.add(lane * self.row_stride + p * self.col_stride);
+                    }
+                }
+            }
+        }
+    }
+
+    fn in_place(&self) -> Option<Mat<'_, T>> {
+        Some(*self)
+    }
+}
+
+/// Packs lanes that stand next to each other: `to[p * width + lane] = from[p * stride + lane]`.
+///
+/// # Safety
+/// `from` can be read and `to` written at all of these positions, `to` in rows of `width`, a multiple of `L::LANES`.
+#[inline(always)]
+unsafe fn copy_rows<L: Lane>(
+    from: *const L::Num,
+    stride: usize,
+    k: usize,
+    count: usize,
+    width: usize,
+    to: *mut L::Num,
+) {
+    let whole = count / L::LANES * L::LANES;
+    // SAFETY: the caller's; the last register reads only what exists.
+    unsafe {
+        for p in 0..k {
+            let (from, to) = (from.add(p * stride), to.add(p * width));
+            for lane in (0..whole).step_by(L::LANES) {
+                L::load(from.add(lane)).store(to.add(lane));
+            }
+            if whole < count {
+                L::load_first(from.add(whole), count - whole).store(to.add(whole));
+            }
+        }
+    }
+}
+
+/// Packs lanes whose own numbers stand next to each other: `to[p * width + lane] = from[lane * stride + p]`.
+///
+/// # Safety
+/// As for [`copy_rows`].
+#[inline(always)]
+unsafe fn transpose<L: Lane>(
+    from: *const L::Num,
+    stride: usize,
+    k: usize,
+    count: usize,
+    width: usize,
+    to: *mut L::Num,
+) {
+    for first in (0..count).step_by(L::LANES) {
+        // Lanes behind the last repeat it: something must be read.
+        let last = (count - first).min(L::LANES) - 1;
+        for p in (0..k).step_by(L::LANES) {
+            let terms = (k - p).min(L::LANES);
+            // SAFETY: the caller's; `last` and `terms` keep the reads inside, `terms` and `width` the writes.
+            unsafe {
+                let mut square = [L::splat(L::Num::default()); MAX_LANES];
+                for (lane, row) in square.iter_mut().enumerate().take(L::LANES) {
+                    let from = from.add((first + lane.min(last)) * stride + p);
+                    *row = if terms == L::LANES { L::load(from) } else { L::load_first(from, terms) };
+                }
+                transpose_square(&mut square);
+                for (i, row) in square.iter().enumerate().take(L::LANES) {
+                    if i < terms {
+                        row.store(to.add((p + i) * width + first));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Transposes the first `LANES` registers: each round of a perfect shuffle, row `i` zipped with row `i + LANES / 2`, rotates the
+/// bits of an element's position (row, lane) by one; after `log2 LANES` rounds rows and lanes have changed places.
+///
+/// # Safety
+/// The CPU has the registers.
+#[inline(always)]
+unsafe fn transpose_square<L: Lane>(square: &mut [L; MAX_LANES]) {
+    for _ in 0..L::LANES.trailing_zeros() {
+        let old = *square;
+        for i in 0..L::LANES / 2 {
+            // SAFETY: the caller's.
+            (square[2 * i], square[2 * i + 1]) = unsafe { L::zip(old[i], old[i + L::LANES / 2]) };
+        }
+    }
+}

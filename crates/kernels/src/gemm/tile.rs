@@ -1,0 +1,194 @@
+//! The microkernel: one tile of the product, held in registers.
+//!
+//! A tile has up to `Lane::ROWS` rows and one or two registers of columns. For each `p` it loads a row of `b`
+//! and adds `a[i, p] * b[p, ..]` to the accumulators of row `i`:
+//!
+//! ```text
+//! for p in 0..k:  acc[i][j] += splat(a[i, p]) * b[p, j]        i < ROWS, j < REGS
+//! ```
+//!
+//! With 14 x 2 accumulators there are 28 multiply-adds for 16 loads, so memory is never the limit: `a` and `b` may stand in
+//! the second-level cache, packed or in place. Each element is summed over `p` in order, whatever tile it falls into.
+//!
+//! Source: K. Goto and R. van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 34 (2008).
+
+// Plain indices show which accumulator meets which factor.
+#![allow(clippy::needless_range_loop)]
+
+use std::mem::MaybeUninit;
+
+use super::lane::Lane;
+use crate::simd::Kernel;
+
+/// A tile to compute: where its factors and its place in the output are, and what to do at the store.
+#[derive(Clone, Copy)]
+pub(super) struct Tile<T> {
+    /// `a[0, 0]`; `a[i, p]` stands `i * a_row + p * a_k` numbers further.
+    pub(super) a: *const T,
+    pub(super) a_row: usize,
+    pub(super) a_k: usize,
+    /// `b[0, 0]`; `b[p, j]` stands `p * b_k + j` numbers further. All registers of a row are readable.
+    pub(super) b: *const T,
+    pub(super) b_k: usize,
+    /// Terms of each sum.
+    pub(super) k: usize,
+    /// `c[0, 0]`; `c[i, j]` stands `i * c_row + j` numbers further.
+    pub(super) c: *mut T,
+    pub(super) c_row: usize,
+    /// Rows and columns to store.
+    pub(super) rows: usize,
+    pub(super) cols: usize,
+    pub(super) finish: Finish<T>,
+}
+
+/// What happens at the store. Null pointers stand for no bias.
+#[derive(Clone, Copy)]
+pub(super) struct Finish<T> {
+    /// Add what stands in the output.
+    pub(super) add: bool,
+    /// The bias of the tile's first column.
+    pub(super) col_bias: *const T,
+    /// The bias of the tile's first row.
+    pub(super) row_bias: *const T,
+    /// Negative elements become 0.
+    pub(super) relu: bool,
+}
+
+impl<T> Finish<T> {
+    /// Nothing but adding or replacing.
+    #[inline(always)]
+    fn is_bare(&self) -> bool {
+        !self.relu && self.col_bias.is_null() && self.row_bias.is_null()
+    }
+}
+
+/// A tile of `ROWS` rows and `REGS` registers of columns.
+struct Fixed<'a, L: Lane, const ROWS: usize, const REGS: usize>(&'a Tile<L::Num>);
+
+impl<L: Lane, const ROWS: usize, const REGS: usize> Kernel for Fixed<'_, L, ROWS, REGS> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Tile { a, a_row, a_k, b, b_k, k, .. } = *self.0;
+        // SAFETY: whoever made the tile promises that all elements can be read and written where it says, and that the
+        // CPU has the registers (see `compute`).
+        unsafe {
+            let mut acc = [[L::splat(L::Num::default()); REGS]; ROWS];
+            let (mut a, mut b) = (a, b);
+            for _ in 0..k {
+                let mut row = [L::splat(L::Num::default()); REGS];
+                for j in 0..REGS {
+                    row[j] = L::load(b.add(j * L::LANES));
+                }
+                for i in 0..ROWS {
+                    let x = L::splat(*a.add(i * a_row));
+                    for j in 0..REGS {
+                        acc[i][j] = acc[i][j].add_product(x, row[j]);
+                    }
+                }
+                a = a.wrapping_add(a_k);
+                b = b.wrapping_add(b_k);
+            }
+            self.store(acc);
+        }
+    }
+}
+
+impl<L: Lane, const ROWS: usize, const REGS: usize> Fixed<'_, L, ROWS, REGS> {
+    /// Applies the epilogue and stores.
+    ///
+    /// The accumulators are only used in loops that the compiler unrolls, else they would live in memory.
+    ///
+    /// # Safety
+    /// As for [`compute`].
+    #[inline(always)]
+    unsafe fn store(self, acc: [[L; REGS]; ROWS]) {
+        let tile = self.0;
+        // SAFETY: the caller's; the detour holds a whole tile.
+        unsafe {
+            if tile.cols == REGS * L::LANES && tile.finish.is_bare() {
+                for i in 0..ROWS {
+                    for j in 0..REGS {
+                        let c = tile.c.add(i * tile.c_row + j * L::LANES);
+                        let x = acc[i][j];
+                        if tile.finish.add { L::load(c).add(x).store(c) } else { x.store(c) }
+                    }
+                }
+            } else {
+                let mut detour = MaybeUninit::<[[L; REGS]; ROWS]>::uninit();
+                let start: *mut L::Num = detour.as_mut_ptr().cast();
+                for i in 0..ROWS {
+                    for j in 0..REGS {
+                        acc[i][j].store(start.add((i * REGS + j) * L::LANES));
+                    }
+                }
+                store_finished::<L>(tile, start, REGS * L::LANES);
+            }
+        }
+    }
+}
+
+/// Stores a tile from a detour in memory, whose rows are `width` long, for the less frequent kinds of epilogue.
+///
+/// # Safety
+/// As for [`compute`].
+#[inline(always)]
+unsafe fn store_finished<L: Lane>(tile: &Tile<L::Num>, detour: *const L::Num, width: usize) {
+    let finish = &tile.finish;
+    // SAFETY: the caller's; partial registers touch only the columns that exist.
+    unsafe {
+        let zero = L::splat(L::Num::default());
+        for col in (0..tile.cols).step_by(L::LANES) {
+            let count = (tile.cols - col).min(L::LANES);
+            let col_bias =
+                if finish.col_bias.is_null() { zero } else { L::load_first(finish.col_bias.add(col), count) };
+            for i in 0..tile.rows {
+                let c = tile.c.add(i * tile.c_row + col);
+                let mut x = L::load(detour.add(i * width + col));
+                if finish.add {
+                    x = L::load_first(c, count).add(x);
+                }
+                x = x.add(col_bias);
+                if !finish.row_bias.is_null() {
+                    x = x.add(L::splat(*finish.row_bias.add(i)));
+                }
+                if finish.relu {
+                    x = x.relu();
+                }
+                if count == L::LANES { x.store(c) } else { x.store_first(c, count) }
+            }
+        }
+    }
+}
+
+/// Computes a tile of at most `L::ROWS` rows and two registers of columns, at least one of each.
+///
+/// # Safety
+/// The CPU has the registers, and everything that the tile points to (see [`Tile`]) is there; nobody else uses the
+/// output meanwhile.
+#[inline(always)]
+pub(super) unsafe fn compute<L: Lane>(tile: &Tile<L::Num>) {
+    debug_assert!((1..=L::ROWS).contains(&tile.rows) && (1..=2 * L::LANES).contains(&tile.cols));
+    macro_rules! rows {
+        ($($rows:literal)*) => {
+            match tile.rows {
+                $($rows => {
+                    // Taller tiles than the register file holds are not compiled.
+                    if $rows <= L::ROWS {
+                        // SAFETY: the caller's.
+                        unsafe {
+                            if tile.cols > L::LANES {
+                                L::enter(Fixed::<L, $rows, 2>(tile));
+                            } else {
+                                L::enter(Fixed::<L, $rows, 1>(tile));
+                            }
+                        }
+                    }
+                })*
+                _ => unreachable!("a tile has 1 to {} rows", L::ROWS),
+            }
+        };
+    }
+    rows!(1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+}

@@ -1,0 +1,368 @@
+//! Max and average pooling over planes `[height, width]`, with PyTorch's rules.
+//!
+//! ```text
+//! max:  y[i,j] = max over u,v of x[i s + u d - p, j s + v d - p]
+//! mean: y[i,j] = (sum over u,v of x[i s + u - p, j s + v - p]) / count
+//! ```
+//!
+//! with stride `s`, padding `p`, dilation `d` (max only). A maximum ignores the padding, takes the first of equal
+//! elements, and is NaN where the window holds a NaN. A mean counts the padding as zeros, or leaves it out.
+//!
+//! All kernels go along rows of windows, one window element `(u, v)` at a time: that is a plain loop over `j`, which
+//! vectorizes, and still meets the elements of each window in order.
+
+use std::ops::Range;
+
+use crate::simd::{self, Kernel};
+use crate::{Real, parallel};
+
+#[cfg(test)]
+mod tests;
+
+/// The argument of a maximum over a window that holds padding only.
+pub const NOWHERE: u32 = u32::MAX;
+
+/// Elements of a piece of parallel work.
+const PIECE: usize = 1 << 15;
+
+/// The geometry of a pooling. Pairs are `[height, width]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pool2d {
+    /// Number of planes: images times channels.
+    pub planes: usize,
+    /// Size of an input plane.
+    pub input: [usize; 2],
+    /// Size of the window.
+    pub kernel: [usize; 2],
+    /// Distance between neighboring windows.
+    pub stride: [usize; 2],
+    /// Padding on either side.
+    pub padding: [usize; 2],
+    /// Distance between neighboring elements of a window; means know only 1.
+    pub dilation: [usize; 2],
+    /// Round the number of windows up instead of down (a window still has to start inside the image or its left padding).
+    pub ceil_mode: bool,
+    /// Whether a mean divides by the size of the window within the padded image, or within the image only.
+    pub count_include_pad: bool,
+}
+
+impl Pool2d {
+    /// Size of an output plane; `None` where the window does not fit into the padded plane.
+    ///
+    /// # Panics
+    /// If a kernel size, stride or dilation is 0.
+    pub fn checked_output(&self) -> Option<[usize; 2]> {
+        let positive = |pair: [usize; 2]| pair[0] > 0 && pair[1] > 0;
+        assert!(
+            positive(self.kernel) && positive(self.stride) && positive(self.dilation),
+            "pooling with a 0: {self:?}"
+        );
+        let size = |d: usize| {
+            let (room, stride) = (self.input[d] + 2 * self.padding[d], self.stride[d]);
+            let rest = room.checked_sub(self.dilation[d] * (self.kernel[d] - 1) + 1)?;
+            let down = rest / stride + 1;
+            let up = rest.div_ceil(stride) + 1;
+            let starts_inside = (up - 1) * stride < self.input[d] + self.padding[d];
+            Some(if self.ceil_mode && starts_inside { up } else { down })
+        };
+        Some([size(0)?, size(1)?])
+    }
+
+    /// [`checked_output`](Pool2d::checked_output), or `[0, 0]` where the window does not fit.
+    ///
+    /// # Panics
+    /// As `checked_output`.
+    pub fn output(&self) -> [usize; 2] {
+        self.checked_output().unwrap_or([0, 0])
+    }
+
+    /// How many numbers the input holds.
+    pub fn input_len(&self) -> usize {
+        self.planes * self.input_plane()
+    }
+
+    /// How many numbers the output holds.
+    pub fn output_len(&self) -> usize {
+        self.planes * self.output_plane()
+    }
+
+    fn input_plane(&self) -> usize {
+        self.input[0] * self.input[1]
+    }
+
+    fn output_plane(&self) -> usize {
+        let [height, width] = self.output();
+        height * width
+    }
+
+    fn check_lengths(&self, x: usize, y: usize) {
+        assert_eq!(x, self.input_len(), "pooling: the input has another length than {self:?}");
+        assert_eq!(y, self.output_len(), "pooling: the output has another length than {self:?}");
+        assert!(self.input_plane() < NOWHERE as usize, "pooling: a plane of {:?} is too large", self.input);
+    }
+
+    /// How many planes a piece of parallel work has.
+    fn planes_together(&self) -> usize {
+        (PIECE / (self.input_plane() + self.output_plane()).max(1)).max(1)
+    }
+
+    /// The windows along dimension `d` whose element `tap` lies in the image.
+    #[inline(always)]
+    fn windows(&self, d: usize, tap: usize, windows: usize) -> Range<usize> {
+        let shift = tap * self.dilation[d];
+        let first = self.padding[d].saturating_sub(shift).div_ceil(self.stride[d]).min(windows);
+        let end = (self.input[d] + self.padding[d]).saturating_sub(shift).div_ceil(self.stride[d]).min(windows);
+        first..end.max(first)
+    }
+
+    /// Calls `visit(row of windows, columns of windows, place of the first element)` for every output row and window
+    /// element, in the order of the elements of a window. Places count from the start of the plane.
+    #[inline(always)]
+    fn each_row(&self, mut visit: impl FnMut(usize, Range<usize>, usize)) {
+        let [height, width] = self.output();
+        for i in 0..height {
+            for u in 0..self.kernel[0] {
+                let row = i * self.stride[0] + u * self.dilation[0];
+                if row < self.padding[0] || row >= self.padding[0] + self.input[0] {
+                    continue;
+                }
+                for v in 0..self.kernel[1] {
+                    let columns = self.windows(1, v, width);
+                    if !columns.is_empty() {
+                        let column = columns.start * self.stride[1] + v * self.dilation[1] - self.padding[1];
+                        visit(i, columns, (row - self.padding[0]) * self.input[1] + column);
+                    }
+                }
+            }
+        }
+    }
+
+    /// By what the window `index` along dimension `d` contributes to the divisor of a mean.
+    #[inline(always)]
+    fn count(&self, d: usize, index: usize) -> usize {
+        let start = index * self.stride[d];
+        let end = (start + self.kernel[d]).min(self.input[d] + 2 * self.padding[d]);
+        if self.count_include_pad {
+            end - start
+        } else {
+            end.min(self.input[d] + self.padding[d]).saturating_sub(start.max(self.padding[d]))
+        }
+    }
+}
+
+concrete! {
+    <T> trait PoolKernels;
+    /// The maximum `y` of each window and where in its plane it stands ([`NOWHERE`] for a window of padding only, whose
+    /// maximum is minus infinity).
+    ///
+    /// # Panics
+    /// If a slice has another length than the geometry says.
+    pub fn max_forward(geometry: &Pool2d, x: &[T], y: &mut [T], argmax: &mut [u32]) = max_forward_impl;
+    /// The gradient of the input of [`max_forward`]: each `g` is added where its maximum stood. Overwrites `dx`.
+    ///
+    /// # Panics
+    /// If a slice has another length than the geometry says, or a place lies outside of the plane.
+    pub fn max_backward(geometry: &Pool2d, g: &[T], argmax: &[u32], dx: &mut [T]) = max_backward_impl;
+    /// The elements of `x` at given places of their planes (0 for [`NOWHERE`]): the transpose of [`max_backward`].
+    ///
+    /// # Panics
+    /// If a slice has another length than the geometry says, or a place lies outside of the plane.
+    pub fn gather(geometry: &Pool2d, x: &[T], argmax: &[u32], y: &mut [T]) = gather_impl;
+    /// The mean `y` of each window.
+    ///
+    /// # Panics
+    /// If a slice has another length than the geometry says, or the geometry has a dilation.
+    pub fn avg_forward(geometry: &Pool2d, x: &[T], y: &mut [T]) = avg_forward_impl;
+    /// The gradient of the input of [`avg_forward`]. Overwrites `dx`.
+    ///
+    /// # Panics
+    /// If a slice has another length than the geometry says, or the geometry has a dilation.
+    pub fn avg_backward(geometry: &Pool2d, g: &[T], dx: &mut [T]) = avg_backward_impl;
+}
+
+/// The maxima of the windows of some planes.
+struct Max<'a, T>(&'a Pool2d, &'a [T], &'a mut [T], &'a mut [u32]);
+impl<T: Real> Kernel for Max<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let Max(geometry, x, y, argmax) = self;
+        let (width, step) = (geometry.output()[1], geometry.stride[1]);
+        let (size, out) = (geometry.input_plane(), geometry.output_plane());
+        for ((x, y), argmax) in x.chunks_exact(size).zip(y.chunks_exact_mut(out)).zip(argmax.chunks_exact_mut(out)) {
+            y.fill(-T::INFINITY);
+            argmax.fill(NOWHERE);
+            geometry.each_row(|i, columns, at| {
+                let range = i * width + columns.start..i * width + columns.end;
+                let (y, argmax) = (&mut y[range.clone()], &mut argmax[range]);
+                match step {
+                    1 => max_row::<T, 1>(&x[at..], at, 1, y, argmax),
+                    2 => max_row::<T, 2>(&x[at..], at, 2, y, argmax),
+                    _ => max_row::<T, 0>(&x[at..], at, step, y, argmax),
+                }
+            });
+        }
+    }
+}
+
+/// Raises maxima by one element of each of their windows. `STEP` is the stride, or 0 if only `step` knows it.
+#[inline(always)]
+fn max_row<T: Real, const STEP: usize>(x: &[T], at: usize, step: usize, y: &mut [T], argmax: &mut [u32]) {
+    let step = if STEP == 0 { step } else { STEP };
+    let x = &x[..(y.len() - 1) * step + 1];
+    for (j, (best, place)) in y.iter_mut().zip(argmax).enumerate() {
+        let value = x[j * step];
+        // The first element counts even if it is minus infinity; NaN beats all and is beaten by NaN only.
+        let better = (value > *best) | value.is_nan() | (*place == NOWHERE);
+        *best = if better { value } else { *best };
+        *place = if better { (at + j * step) as u32 } else { *place };
+    }
+}
+
+fn max_forward_impl<T: Real>(geometry: &Pool2d, x: &[T], y: &mut [T], argmax: &mut [u32]) {
+    geometry.check_lengths(x.len(), y.len());
+    assert_eq!(argmax.len(), y.len(), "max pooling: as many places as maxima");
+    if y.is_empty() {
+        return;
+    }
+    if x.is_empty() {
+        y.fill(-T::INFINITY);
+        argmax.fill(NOWHERE);
+        return;
+    }
+    let together = geometry.planes_together();
+    let (size, out) = (together * geometry.input_plane(), together * geometry.output_plane());
+    parallel::for_each_chunk2((y, argmax), (out, out), |piece, y, argmax| {
+        simd::dispatch(Max(geometry, &x[piece * size..x.len().min((piece + 1) * size)], y, argmax));
+    });
+}
+
+fn max_backward_impl<T: Real>(geometry: &Pool2d, g: &[T], argmax: &[u32], dx: &mut [T]) {
+    geometry.check_lengths(dx.len(), g.len());
+    assert_eq!(argmax.len(), g.len(), "max pooling: as many places as gradients");
+    if g.is_empty() || dx.is_empty() {
+        dx.fill(T::ZERO);
+        return;
+    }
+    let (size, out, together) = (geometry.input_plane(), geometry.output_plane(), geometry.planes_together());
+    parallel::for_each_chunk(dx, together * size, |piece, dx| {
+        let start = piece * together * out;
+        let planes = g[start..].chunks_exact(out).zip(argmax[start..].chunks_exact(out));
+        for (dx, (g, argmax)) in dx.chunks_exact_mut(size).zip(planes) {
+            dx.fill(T::ZERO);
+            for (&g, &place) in g.iter().zip(argmax).filter(|&(_, &place)| place != NOWHERE) {
+                dx[place as usize] += g;
+            }
+        }
+    });
+}
+
+fn gather_impl<T: Real>(geometry: &Pool2d, x: &[T], argmax: &[u32], y: &mut [T]) {
+    geometry.check_lengths(x.len(), y.len());
+    assert_eq!(argmax.len(), y.len(), "max pooling: as many places as outputs");
+    if y.is_empty() || x.is_empty() {
+        y.fill(T::ZERO);
+        return;
+    }
+    let (size, out, together) = (geometry.input_plane(), geometry.output_plane(), geometry.planes_together());
+    parallel::for_each_chunk(y, together * out, |piece, y| {
+        let planes =
+            x[piece * together * size..].chunks_exact(size).zip(argmax[piece * together * out..].chunks_exact(out));
+        for (y, (x, argmax)) in y.chunks_exact_mut(out).zip(planes) {
+            for (y, &place) in y.iter_mut().zip(argmax) {
+                *y = if place == NOWHERE { T::ZERO } else { x[place as usize] };
+            }
+        }
+    });
+}
+
+/// The means of the windows of some planes.
+struct Mean<'a, T>(&'a Pool2d, &'a [T], &'a mut [T]);
+impl<T: Real> Kernel for Mean<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let Mean(geometry, x, y) = self;
+        let (width, step) = (geometry.output()[1], geometry.stride[1]);
+        let (size, out) = (geometry.input_plane(), geometry.output_plane());
+        for (plane, y) in y.chunks_exact_mut(out).enumerate() {
+            let x = &x[plane * size..(plane + 1) * size];
+            y.fill(T::ZERO);
+            geometry.each_row(|i, columns, at| {
+                let y = &mut y[i * width + columns.start..i * width + columns.end];
+                let x = &x[at..at + (y.len() - 1) * step + 1];
+                match step {
+                    1 => y.iter_mut().zip(x).for_each(|(y, &x)| *y += x),
+                    2 => y.iter_mut().enumerate().for_each(|(j, y)| *y += x[j * 2]),
+                    _ => y.iter_mut().enumerate().for_each(|(j, y)| *y += x[j * step]),
+                }
+            });
+            for (i, row) in y.chunks_exact_mut(width).enumerate() {
+                divide(geometry, i, row);
+            }
+        }
+    }
+}
+
+/// Divides a row of sums by the sizes of their windows (a window of padding only keeps its 0).
+#[inline(always)]
+fn divide<T: Real>(geometry: &Pool2d, i: usize, row: &mut [T]) {
+    let rows = geometry.count(0, i);
+    for (j, y) in row.iter_mut().enumerate() {
+        *y /= T::from_usize((rows * geometry.count(1, j)).max(1));
+    }
+}
+
+/// The gradients of the inputs of the means of some planes; the last slice is room for a row of windows.
+struct MeanBackward<'a, T>(&'a Pool2d, &'a [T], &'a mut [T], &'a mut [T]);
+impl<T: Real> Kernel for MeanBackward<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let MeanBackward(geometry, g, dx, scaled) = self;
+        let (width, step) = (geometry.output()[1], geometry.stride[1]);
+        let (size, out) = (geometry.input_plane(), geometry.output_plane());
+        for (dx, g) in dx.chunks_exact_mut(size).zip(g.chunks_exact(out)) {
+            dx.fill(T::ZERO);
+            scaled.copy_from_slice(g);
+            for (i, row) in scaled.chunks_exact_mut(width).enumerate() {
+                divide(geometry, i, row);
+            }
+            geometry.each_row(|i, columns, at| {
+                let g = &scaled[i * width + columns.start..i * width + columns.end];
+                let dx = &mut dx[at..at + (g.len() - 1) * step + 1];
+                match step {
+                    1 => dx.iter_mut().zip(g).for_each(|(dx, &g)| *dx += g),
+                    2 => g.iter().enumerate().for_each(|(j, &g)| dx[j * 2] += g),
+                    _ => g.iter().enumerate().for_each(|(j, &g)| dx[j * step] += g),
+                }
+            });
+        }
+    }
+}
+
+fn avg_forward_impl<T: Real>(geometry: &Pool2d, x: &[T], y: &mut [T]) {
+    geometry.check_lengths(x.len(), y.len());
+    assert_eq!(geometry.dilation, [1, 1], "average pooling has no dilation");
+    if y.is_empty() || x.is_empty() {
+        y.fill(T::ZERO);
+        return;
+    }
+    let together = geometry.planes_together();
+    let (size, out) = (together * geometry.input_plane(), together * geometry.output_plane());
+    parallel::for_each_chunk(y, out, |piece, y| simd::dispatch(Mean(geometry, &x[piece * size..], y)));
+}
+
+fn avg_backward_impl<T: Real>(geometry: &Pool2d, g: &[T], dx: &mut [T]) {
+    geometry.check_lengths(dx.len(), g.len());
+    assert_eq!(geometry.dilation, [1, 1], "average pooling has no dilation");
+    if g.is_empty() || dx.is_empty() {
+        dx.fill(T::ZERO);
+        return;
+    }
+    let (together, out) = (geometry.planes_together(), geometry.output_plane());
+    parallel::for_each_chunk(dx, together * geometry.input_plane(), |piece, dx| {
+        let mut scaled = crate::Buffer::unspecified(out);
+        simd::dispatch(MeanBackward(geometry, &g[piece * together * out..], dx, &mut scaled));
+    });
+}
