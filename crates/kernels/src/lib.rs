@@ -17,13 +17,17 @@ mod concrete;
 pub mod buffer;
 pub mod conv;
 pub mod gemm;
+mod lanes;
 pub mod map;
 pub mod math;
+pub mod norm;
 pub mod parallel;
 pub mod pool;
 pub mod real;
 pub mod reduce;
 pub mod simd;
+pub mod softmax;
+pub mod update;
 pub mod view;
 
 pub use buffer::Buffer;

@@ -36,7 +36,11 @@ pub trait Real:
     + DivAssign
     + crate::map::MapKernels<Self>
     + crate::gemm::GemmKernels<Self>
+    + crate::norm::BatchNormKernels<Self>
+    + crate::norm::LayerNormKernels<Self>
     + crate::reduce::ReduceKernels<Self>
+    + crate::softmax::SoftmaxKernels<Self>
+    + crate::update::UpdateKernels<Self>
     + crate::view::ViewKernels<Self>
     + crate::conv::ConvKernels<Self>
     + crate::pool::PoolKernels<Self>

@@ -43,8 +43,11 @@ pub fn sigmoid(x: f64) -> f64 {
 /// Source: Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.6 and 7.1.14.
 pub fn erf(x: f64) -> f64 {
     let t = x.abs();
-    if !(t < 6.0) {
-        return if x.is_nan() { x } else { 1f64.copysign(x) };
+    if t.is_nan() {
+        return x;
+    }
+    if t >= 6.0 {
+        return 1f64.copysign(x);
     }
     if t < 2.0 {
         // erf x = 2/sqrt(pi) e^(-x^2) sum 2^n x^(2n+1) / (1 3 5 .. (2n+1)): all terms positive.

@@ -1,0 +1,154 @@
+//! Loops over a row that several kernels share: lane-wise sums and padded tails.
+//!
+//! A fixed number of accumulators, whatever the instruction set, gives every level the same bits. Each block's sum goes
+//! on in `f64`, so that the error does not grow with the length of the row.
+
+use crate::Real;
+
+/// Independent accumulators: a register of the widest level.
+pub(crate) const LANES: usize = 16;
+/// Elements summed in their own type before the sum goes on in `f64`; fits the first-level cache many times.
+pub(crate) const BLOCK: usize = 512;
+
+/// Combines the lanes in pairs, then pairs of pairs.
+#[inline(always)]
+pub(crate) fn fold<T: Copy>(mut lanes: [T; LANES], combine: impl Fn(T, T) -> T) -> T {
+    let mut width = LANES / 2;
+    while width > 0 {
+        for i in 0..width {
+            lanes[i] = combine(lanes[i], lanes[i + width]);
+        }
+        width /= 2;
+    }
+    lanes[0]
+}
+
+/// The few elements after the last whole group of lanes, filled up.
+#[inline(always)]
+pub(crate) fn padded<T: Copy>(rest: &[T], fill: T) -> [T; LANES] {
+    let mut lanes = [fill; LANES];
+    lanes[..rest.len()].copy_from_slice(rest);
+    lanes
+}
+
+/// The largest element; NaN if any is NaN, negative infinity if there is none.
+#[inline(always)]
+pub(crate) fn maximum<T: Real>(x: &[T]) -> T {
+    let mut lanes = [-T::INFINITY; LANES];
+    let (chunks, rest) = x.as_chunks::<LANES>();
+    for chunk in chunks {
+        for (lane, &x) in lanes.iter_mut().zip(chunk) {
+            *lane = lane.maximum(x);
+        }
+    }
+    for (lane, &x) in lanes.iter_mut().zip(rest) {
+        *lane = lane.maximum(x);
+    }
+    fold(lanes, Real::maximum)
+}
+
+/// The sum of the elements.
+#[inline(always)]
+pub(crate) fn sum<T: Real>(x: &[T]) -> f64 {
+    let mut total = 0.0;
+    for block in x.chunks(BLOCK) {
+        let mut lanes = [T::ZERO; LANES];
+        let (chunks, rest) = block.as_chunks::<LANES>();
+        for chunk in chunks {
+            for (lane, &x) in lanes.iter_mut().zip(chunk) {
+                *lane += x;
+            }
+        }
+        for (lane, &x) in lanes.iter_mut().zip(rest) {
+            *lane += x;
+        }
+        total += fold(lanes, |a, b| a + b).to_f64();
+    }
+    total
+}
+
+/// The sum of `a` and the sum of `a * (b - shift)`, in one pass.
+#[inline(always)]
+pub(crate) fn sum_and_dot<T: Real>(a: &[T], b: &[T], shift: T) -> (f64, f64) {
+    let mut totals = (0.0, 0.0);
+    for (a, b) in a.chunks(BLOCK).zip(b.chunks(BLOCK)) {
+        let (mut sums, mut dots) = ([T::ZERO; LANES], [T::ZERO; LANES]);
+        let (a_chunks, a_rest) = a.as_chunks::<LANES>();
+        let (b_chunks, b_rest) = b.as_chunks::<LANES>();
+        for (a, b) in a_chunks.iter().zip(b_chunks) {
+            for i in 0..LANES {
+                sums[i] += a[i];
+                dots[i] += a[i] * (b[i] - shift);
+            }
+        }
+        for (i, (&a, &b)) in a_rest.iter().zip(b_rest).enumerate() {
+            sums[i] += a;
+            dots[i] += a * (b - shift);
+        }
+        totals.0 += fold(sums, |a, b| a + b).to_f64();
+        totals.1 += fold(dots, |a, b| a + b).to_f64();
+    }
+    totals
+}
+
+/// Number, mean and sum of squared deviations of a set of values.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Moments {
+    pub(crate) count: f64,
+    pub(crate) mean: f64,
+    pub(crate) squares: f64,
+}
+
+impl Moments {
+    /// The moments of a row. Each block is read twice while the cache has it: for a first mean `m`, then for the sums of
+    /// `x - m` and `(x - m)^2`, the first of which corrects what rounding did to `m`.
+    #[inline(always)]
+    pub(crate) fn of<T: Real>(x: &[T]) -> Self {
+        let mut all = Moments::default();
+        for block in x.chunks(BLOCK) {
+            let count = block.len() as f64;
+            let shift = T::from_f64(sum(block) / count);
+            let (mut sums, mut squares) = ([T::ZERO; LANES], [T::ZERO; LANES]);
+            let (chunks, rest) = block.as_chunks::<LANES>();
+            for chunk in chunks {
+                for i in 0..LANES {
+                    let d = chunk[i] - shift;
+                    sums[i] += d;
+                    squares[i] += d * d;
+                }
+            }
+            for (i, &x) in rest.iter().enumerate() {
+                let d = x - shift;
+                sums[i] += d;
+                squares[i] += d * d;
+            }
+            let sum = fold(sums, |a, b| a + b).to_f64();
+            let squares = fold(squares, |a, b| a + b).to_f64();
+            all.merge(Moments { count, mean: shift.to_f64() + sum / count, squares: squares - sum * sum / count });
+        }
+        all
+    }
+
+    /// Adds other values to the set.
+    ///
+    /// Source: T. Chan, G. Golub, R. LeVeque, "Updating formulae and a pairwise algorithm for computing sample
+    /// variances" (1979).
+    #[inline(always)]
+    pub(crate) fn merge(&mut self, other: Moments) {
+        if other.count == 0.0 {
+            return;
+        }
+        let count = self.count + other.count;
+        let delta = other.mean - self.mean;
+        self.mean += delta * (other.count / count);
+        self.squares += other.squares + delta * delta * (self.count * other.count / count);
+        self.count = count;
+    }
+
+    /// The biased variance, never negative.
+    #[inline(always)]
+    pub(crate) fn variance(&self) -> f64 {
+        let variance = self.squares / self.count;
+        if variance < 0.0 { 0.0 } else { variance }
+    }
+}

@@ -1,0 +1,21 @@
+//! Normalization: values are brought to mean 0 and variance 1, then scaled and shifted by learned numbers.
+//!
+//! * [`batch_norm`]: each channel over a batch, and over the positions of its images;
+//! * [`layer_norm`]: each row by itself.
+//!
+//! Both rest on moments that lose no digits, however long the data and however far from 0 their mean.
+
+// The kernels take slices and sizes, one by one: structs of references would only move the names.
+#![allow(clippy::too_many_arguments)]
+
+mod batch;
+mod channels;
+mod layer;
+
+pub use batch::{BatchNormKernels, batch_norm, batch_norm_backward, batch_stats};
+pub use layer::{LayerNormKernels, layer_norm, layer_norm_backward};
+
+/// Elements in a piece of parallel work.
+const PIECE: usize = 1 << 15;
+/// Below this many elements, waking a second thread costs more than it saves.
+const PARALLEL: usize = 1 << 16;
