@@ -1,1 +1,1 @@
-
+//! `#[derive(Module)]`.

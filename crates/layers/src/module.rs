@@ -1,0 +1,197 @@
+//! [`Module`]: the named parameters of a layer or net, and [`Layer`]: a module that maps a tensor to a tensor.
+
+use crate::{Buffer, Mode, Param};
+use chainrule_tensor::{Real, Tensor};
+use std::fmt;
+
+/// Where a parameter lives: the field names and indices on the way to it. Printed with dots between them, as in `conv1.weight`.
+///
+/// It lies on the stack of the visit, so that walking over a model allocates nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Path<'a> {
+    parent: Option<&'a Path<'a>>,
+    step: Step<'a>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step<'a> {
+    Root,
+    Field(&'a str),
+    Index(usize),
+}
+
+impl Path<'_> {
+    /// The model itself.
+    pub const ROOT: Path<'static> = Path { parent: None, step: Step::Root };
+
+    /// A field of what this path names.
+    pub fn field<'b>(&'b self, name: &'b str) -> Path<'b> {
+        Path { parent: Some(self), step: Step::Field(name) }
+    }
+
+    /// An element of what this path names.
+    pub fn index(&self, index: usize) -> Path<'_> {
+        Path { parent: Some(self), step: Step::Index(index) }
+    }
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(parent) = self.parent {
+            parent.fmt(f)?;
+            if !matches!(parent.step, Step::Root) {
+                f.write_str(".")?;
+            }
+        }
+        match self.step {
+            Step::Root => Ok(()),
+            Step::Field(name) => f.write_str(name),
+            Step::Index(index) => write!(f, "{index}"),
+        }
+    }
+}
+
+/// What a visit finds.
+#[derive(Debug)]
+pub enum Entry<'a, T: Real = f32> {
+    /// A parameter.
+    Param(&'a Param<T>),
+    /// A buffer.
+    Buffer(&'a Buffer<T>),
+}
+
+/// What a mutable visit finds.
+#[derive(Debug)]
+pub enum EntryMut<'a, T: Real = f32> {
+    /// A parameter.
+    Param(&'a mut Param<T>),
+    /// A buffer.
+    Buffer(&'a mut Buffer<T>),
+}
+
+/// Something with named parameters: a layer, a net, a list of them.
+///
+/// `#[derive(Module)]` visits the fields in their order, under their names. Plain numbers, strings and the like have no
+/// parameters; a field of a type that is no module is left out with `#[module(skip)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no `Module`",
+    note = "derive it with `#[derive(Module)]`, or mark the field `#[module(skip)]` if it holds no parameters"
+)]
+pub trait Module<T: Real = f32> {
+    /// Calls `visitor` for every parameter and buffer, in a fixed order.
+    fn visit<'a>(&'a self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Entry<'a, T>));
+
+    /// Calls `visitor` for every parameter and buffer, in the same order, to change them.
+    fn visit_mut<'a>(&'a mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, EntryMut<'a, T>));
+
+    /// The parameters with their names, in order.
+    fn named_parameters(&self) -> Vec<(String, &Param<T>)> {
+        let mut found = Vec::new();
+        self.visit(&Path::ROOT, &mut |path, entry| {
+            if let Entry::Param(param) = entry {
+                found.push((path.to_string(), param));
+            }
+        });
+        found
+    }
+
+    /// The parameters, in order.
+    fn parameters(&self) -> Vec<&Param<T>> {
+        let mut found = Vec::new();
+        self.visit(&Path::ROOT, &mut |_, entry| {
+            if let Entry::Param(param) = entry {
+                found.push(param);
+            }
+        });
+        found
+    }
+
+    /// The parameters, in order, to change them.
+    fn parameters_mut(&mut self) -> Vec<&mut Param<T>> {
+        let mut found = Vec::new();
+        self.visit_mut(&Path::ROOT, &mut |_, entry| {
+            if let EntryMut::Param(param) = entry {
+                found.push(param);
+            }
+        });
+        found
+    }
+
+    /// How many numbers are trained or frozen: the elements of all parameters.
+    fn num_parameters(&self) -> usize {
+        self.parameters().iter().map(|p| p.numel()).sum()
+    }
+}
+
+/// A module that maps one tensor to another, and can therefore stand in a chain.
+pub trait Layer<T: Real = f32>: Module<T> + fmt::Debug + Send + Sync {
+    /// The layer's output. Layers without random numbers and running statistics ignore `mode`; they also have a plain
+    /// `forward(&self, x)`.
+    ///
+    /// # Panics
+    /// If the shape of `x` does not suit the layer.
+    fn call(&self, x: &Tensor<T>, mode: &mut Mode<'_>) -> Tensor<T>;
+
+    /// One line for a summary: the layer's kind and sizes, as PyTorch prints them, such as `Linear(784, 128)`.
+    fn describe(&self) -> String;
+}
+
+/// Types without parameters.
+macro_rules! no_parameters {
+    ($($t:ty),*) => { $(
+        impl<T: Real> Module<T> for $t {
+            fn visit<'a>(&'a self, _: &Path<'_>, _: &mut dyn FnMut(&Path<'_>, Entry<'a, T>)) {}
+            fn visit_mut<'a>(&'a mut self, _: &Path<'_>, _: &mut dyn FnMut(&Path<'_>, EntryMut<'a, T>)) {}
+        }
+    )* };
+}
+no_parameters!((), bool, char, u8, u16, u32, u64, usize, i8, i16, i32, i64, isize, f32, f64, String, &'static str);
+
+impl<T: Real, M: Module<T> + ?Sized> Module<T> for Box<M> {
+    fn visit<'a>(&'a self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Entry<'a, T>)) {
+        (**self).visit(path, visitor);
+    }
+    fn visit_mut<'a>(&'a mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, EntryMut<'a, T>)) {
+        (**self).visit_mut(path, visitor);
+    }
+}
+
+impl<T: Real, M: Module<T>> Module<T> for Option<M> {
+    fn visit<'a>(&'a self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Entry<'a, T>)) {
+        if let Some(module) = self {
+            module.visit(path, visitor);
+        }
+    }
+    fn visit_mut<'a>(&'a mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, EntryMut<'a, T>)) {
+        if let Some(module) = self {
+            module.visit_mut(path, visitor);
+        }
+    }
+}
+
+impl<T: Real, M: Module<T>> Module<T> for [M] {
+    fn visit<'a>(&'a self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Entry<'a, T>)) {
+        self.iter().enumerate().for_each(|(i, module)| module.visit(&path.index(i), visitor));
+    }
+    fn visit_mut<'a>(&'a mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, EntryMut<'a, T>)) {
+        self.iter_mut().enumerate().for_each(|(i, module)| module.visit_mut(&path.index(i), visitor));
+    }
+}
+
+impl<T: Real, M: Module<T>, const N: usize> Module<T> for [M; N] {
+    fn visit<'a>(&'a self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Entry<'a, T>)) {
+        self.as_slice().visit(path, visitor);
+    }
+    fn visit_mut<'a>(&'a mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, EntryMut<'a, T>)) {
+        self.as_mut_slice().visit_mut(path, visitor);
+    }
+}
+
+impl<T: Real, M: Module<T>> Module<T> for Vec<M> {
+    fn visit<'a>(&'a self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Entry<'a, T>)) {
+        self.as_slice().visit(path, visitor);
+    }
+    fn visit_mut<'a>(&'a mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, EntryMut<'a, T>)) {
+        self.as_mut_slice().visit_mut(path, visitor);
+    }
+}
