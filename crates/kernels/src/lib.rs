@@ -23,6 +23,7 @@ pub mod math;
 pub mod norm;
 pub mod parallel;
 pub mod pool;
+pub mod random;
 pub mod real;
 pub mod reduce;
 pub mod simd;

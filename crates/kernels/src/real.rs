@@ -38,6 +38,7 @@ pub trait Real:
     + crate::gemm::GemmKernels<Self>
     + crate::norm::BatchNormKernels<Self>
     + crate::norm::LayerNormKernels<Self>
+    + crate::random::RandomKernels<Self>
     + crate::reduce::ReduceKernels<Self>
     + crate::softmax::SoftmaxKernels<Self>
     + crate::update::UpdateKernels<Self>

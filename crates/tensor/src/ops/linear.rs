@@ -63,7 +63,7 @@ impl<T: Real> Tensor<T> {
         let value = Self::build([x.shape()[0], outputs].into(), |out| {
             let bias = bias.map(Tensor::to_slice);
             let epilogue = Epilogue { col_bias: bias.as_deref(), ..Epilogue::plain(Accum::Replace) };
-            gemm(matrix(&x, 0), matrix(weight, 0).t(), out, epilogue);
+            gemm(matrix(&x), matrix(weight).t(), out, epilogue);
         });
         let saved = || Linear { x: Saved::for_input(weight, &x), weight: Saved::for_input(&x, weight) };
         let y = match bias {

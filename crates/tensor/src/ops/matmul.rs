@@ -9,7 +9,7 @@
 
 use crate::graph::Saved;
 use crate::{Inputs, Op, OpInfo, Shape, Tensor};
-use chainrule_kernels::gemm::{Epilogue, Mat, gemm};
+use chainrule_kernels::gemm::{Epilogue, Mat, Mats, MatsMut, gemm_batched};
 use chainrule_kernels::{Accum, Real};
 
 pub(super) static INFO: OpInfo = OpInfo {
@@ -32,12 +32,10 @@ impl<T: Real> Op<T> for Matmul<T> {
     }
 }
 
-/// The last two dimensions of a tensor as a matrix, for the batch element that starts at `offset`.
-pub(super) fn matrix<T: Real>(x: &Tensor<T>, offset: usize) -> Mat<'_, T> {
+/// The last two dimensions of a tensor as a matrix: the first one of a batch.
+pub(super) fn matrix<T: Real>(x: &Tensor<T>) -> Mat<'_, T> {
     let d = x.rank() - 2;
-    let data = x.as_view().data();
-    let data = &data[offset.min(data.len())..];
-    Mat::new(data, x.shape()[d], x.shape()[d + 1], x.strides()[d], x.strides()[d + 1])
+    Mat::new(x.as_view().data(), x.shape()[d], x.shape()[d + 1], x.strides()[d], x.strides()[d + 1])
 }
 
 /// The product of tensors of at least two dimensions.
@@ -49,30 +47,24 @@ fn product<T: Real>(a: &Tensor<T>, b: &Tensor<T>) -> Tensor<T> {
     });
     let (m, n) = (a.shape()[a.rank() - 2], b.shape()[b.rank() - 1]);
     let shape = batch.iter().copied().chain([m, n]).collect();
+    let (a_strides, b_strides) = (batch_strides(a, &batch), batch_strides(b, &batch));
+    let out_strides: Shape = batch.row_major().iter().map(|stride| stride * m * n).collect();
     let value = Tensor::build(shape, |out| {
-        if out.is_empty() {
-            return;
-        }
-        let offsets = |x: &Tensor<T>| batch_offsets(x, &batch);
-        for ((out, a_at), b_at) in out.chunks_mut(m * n).zip(offsets(a)).zip(offsets(b)) {
-            gemm(matrix(a, a_at), matrix(b, b_at), out, Epilogue::plain(Accum::Replace));
-        }
+        let (a, b) = (Mats::new(matrix(a), &batch, &a_strides), Mats::new(matrix(b), &batch, &b_strides));
+        let mut c = MatsMut::new(out, (m, n), n, &batch, &out_strides);
+        gemm_batched(a, b, &mut c, Epilogue::plain(Accum::Replace));
     });
     Tensor::from_op(&INFO, value, &[a, b], || Matmul { a: Saved::for_input(b, a), b: Saved::for_input(a, b) })
 }
 
-/// Where each matrix of a batch starts, in row-major order of the broadcast batch.
-fn batch_offsets<T: Real>(x: &Tensor<T>, batch: &Shape) -> Vec<usize> {
-    let own = x.rank() - 2;
-    let mut offsets = vec![0];
-    for (d, &n) in batch.iter().enumerate() {
-        let stride = match (d + own).checked_sub(batch.rank()) {
-            Some(d) if x.shape()[d] == n => x.strides()[d],
-            _ => 0,
-        };
-        offsets = offsets.iter().flat_map(|&at| (0..n).map(move |i| at + i * stride)).collect();
-    }
-    offsets
+/// The strides with which the leading dimensions of a tensor are read as if they were `batch`.
+fn batch_strides<T: Real>(x: &Tensor<T>, batch: &Shape) -> Shape {
+    let extra = batch.rank() - (x.rank() - 2);
+    let stride = |d: usize| match d.checked_sub(extra) {
+        Some(own) if x.shape()[own] == batch[d] => x.strides()[own],
+        _ => 0,
+    };
+    (0..batch.rank()).map(stride).collect()
 }
 
 impl<T: Real> Tensor<T> {

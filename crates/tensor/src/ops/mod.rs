@@ -25,6 +25,11 @@ macro_rules! operations {
 }
 
 operations! {
-    abs, add, broadcast_to, cat, div, erf, exp, gelu, linear, log, matmul, mean, mse_loss, mul, neg, permute, pow, relu,
-    reshape, sigmoid, slice, sqrt, sub, sum, tanh,
+    abs, add, avg_pool2d, batch_norm, bce_with_logits, broadcast_to, cat, conv2d, cross_entropy, div, dropout, erf, exp,
+    gelu, linear, log, log_softmax, matmul, max_pool2d, mean, mse_loss, mul, neg, permute, pow, relu, reshape, sigmoid,
+    slice, softmax, sqrt, sub, sum, tanh,
 }
+
+pub use avg_pool2d::AvgPoolOptions;
+pub use conv2d::Conv2dOptions;
+pub use max_pool2d::PoolOptions;
