@@ -1,7 +1,7 @@
 //! Measures the three passes of convolution on the shapes of a small net and a residual net.
 //!
-//! `cargo run --release -p chainrule-kernels --example conv_rate [SECONDS]` prints, for each shape and pass, the median
-//! time in milliseconds and the rate in GFLOP/s, counted as a direct convolution.
+//! `cargo run --release -p chainrule-kernels --example conv_rate [SECONDS] [NAME]` prints, for each shape and pass, the median
+//! time in milliseconds and the rate in GFLOP/s, counted as a direct convolution. NAME selects shapes by a part of their name.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -45,6 +45,7 @@ fn numbers(len: usize) -> Vec<f32> {
 
 fn main() {
     let seconds = std::env::args().nth(1).map_or(0.3, |s| s.parse().expect("seconds as a number"));
+    let filter = std::env::args().nth(2).unwrap_or_default();
     println!("{:<36}{:>20}{:>20}{:>20}", "ms, GFLOP/s", "forward", "input_grad", "weight_grad");
     for [batch, in_channels, out_channels, size, kernel, stride, padding, groups] in SHAPES {
         let twice = |n: usize| [n, n];
@@ -59,6 +60,11 @@ fn main() {
             dilation: [1, 1],
             groups,
         };
+        let name =
+            format!("{batch}x{in_channels}->{out_channels} {size}^2 {kernel}x{kernel} s{stride} p{padding} g{groups}");
+        if !name.contains(&filter) {
+            continue;
+        }
         let (x, w) = (numbers(geometry.input_len()), numbers(geometry.weight_len()));
         let (g, bias) = (numbers(geometry.output_len()), numbers(out_channels));
         let (mut y, mut dx, mut dw) = (g.clone(), x.clone(), w.clone());
@@ -68,13 +74,13 @@ fn main() {
             median(seconds, || conv::input_grad(&geometry, &g, &w, black_box(&mut dx))),
             median(seconds, || conv::weight_grad(&geometry, &x, &g, black_box(&mut dw))),
         ];
-        let name =
-            format!("{batch}x{in_channels}->{out_channels} {size}^2 {kernel}x{kernel} s{stride} p{padding} g{groups}");
         print!("{name:<36}");
         times.iter().for_each(|time| print!("{:>12.3} {:>7.1}", time * 1e3, flops / time / 1e9));
         println!();
     }
-    pools(seconds);
+    if "pool".contains(&filter) {
+        pools(seconds);
+    }
 }
 
 /// The pooling of the small net: 2x2 over 64 images of 64 channels.

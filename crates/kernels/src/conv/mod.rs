@@ -13,9 +13,10 @@
 //! The paths, one file each: `blocked` (any geometry: patches as a matrix, times the weights), and the
 //! definition itself in [`reference`](mod@reference), for tests.
 
-use crate::Real;
+use crate::gemm::Element;
 
 mod blocked;
+mod lanes;
 mod patches;
 pub mod reference;
 mod shared;
@@ -146,7 +147,7 @@ concrete! {
     pub fn weight_grad(geometry: &Conv2d, x: &[T], g: &[T], dw: &mut [T]) = weight_grad_impl;
 }
 
-fn forward_impl<T: Real>(geometry: &Conv2d, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+fn forward_impl<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
     geometry.check_lengths(x.len(), w.len(), y.len());
     assert!(bias.is_none_or(|b| b.len() == geometry.out_channels), "conv2d: the bias has another length");
     if y.is_empty() {
@@ -158,7 +159,7 @@ fn forward_impl<T: Real>(geometry: &Conv2d, x: &[T], w: &[T], bias: Option<&[T]>
     blocked::forward(geometry, x, w, bias, y);
 }
 
-fn input_grad_impl<T: Real>(geometry: &Conv2d, g: &[T], w: &[T], dx: &mut [T]) {
+fn input_grad_impl<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &mut [T]) {
     geometry.check_lengths(dx.len(), w.len(), g.len());
     if g.is_empty() || dx.is_empty() {
         dx.fill(T::ZERO);
@@ -170,7 +171,7 @@ fn input_grad_impl<T: Real>(geometry: &Conv2d, g: &[T], w: &[T], dx: &mut [T]) {
     blocked::input_grad(geometry, g, w, dx);
 }
 
-fn weight_grad_impl<T: Real>(geometry: &Conv2d, x: &[T], g: &[T], dw: &mut [T]) {
+fn weight_grad_impl<T: Element>(geometry: &Conv2d, x: &[T], g: &[T], dw: &mut [T]) {
     geometry.check_lengths(x.len(), dw.len(), g.len());
     if g.is_empty() || x.is_empty() || dw.is_empty() {
         dw.fill(T::ZERO);

@@ -17,7 +17,7 @@ use super::lane::Lane;
 use crate::Real;
 
 /// The longest register.
-const MAX_LANES: usize = 16;
+pub(crate) const MAX_LANES: usize = 16;
 
 /// A factor of a product, as a source of panels.
 ///
@@ -140,7 +140,7 @@ unsafe fn transpose<L: Lane>(
 /// # Safety
 /// The CPU has the registers.
 #[inline(always)]
-unsafe fn transpose_square<L: Lane>(square: &mut [L; MAX_LANES]) {
+pub(crate) unsafe fn transpose_square<L: Lane>(square: &mut [L; MAX_LANES]) {
     for _ in 0..L::LANES.trailing_zeros() {
         let old = *square;
         for i in 0..L::LANES / 2 {
