@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use super::strip::Strip;
+use super::strip::{Strip, from_lanes};
 use super::transform::{self, LANES};
 use super::{Blocks, ELEMENTS, Inputs, Pass, TILE, lanes, padded, spread};
 use crate::conv::lanes::{LaneKernel, dispatch};
 use crate::conv::{Conv2d, shared::Shared};
-use crate::gemm::{Element, Epilogue, Lane, Mat, gemm};
+use crate::gemm::{Element, Epilogue, Lane, MAX_LANES, Mat, gemm};
 use crate::{Accum, Buffer, Real, parallel};
 
 /// Input channels of a piece of work.
@@ -69,15 +69,24 @@ impl<T: Real> LaneKernel<T> for WeightGrads<'_, T> {
         let width = padded(pass.outer);
         let pitch = channels.len() * width;
         let mut half = [[T::ZERO; LANES]; ELEMENTS];
-        let mut to = [[T::ZERO; LANES]; 9];
+        let zero = [T::ZERO; LANES];
+        let mut to = [[T::ZERO; LANES]; MAX_LANES];
         for group in (0..pass.outer).step_by(LANES) {
             for (c, channel) in channels.clone().enumerate() {
                 let du = &du[c * width + group..];
-                transform::weight_grad_tile(|i, j| lanes(&du[(i * 6 + j) * pitch..]), &mut half, &mut to);
-                for lane in 0..LANES.min(pass.outer - group) {
-                    // SAFETY: each piece of work has its own share of `dw` or its own channels.
-                    let dw = unsafe { dw.part(at + ((group + lane) * pass.inner + channel) * 9, 9) };
-                    dw.iter_mut().zip(&to).for_each(|(dw, to)| *dw = to[lane]);
+                transform::weight_grad_tile(
+                    |i, j| lanes(&du[(i * 6 + j) * pitch..]),
+                    &mut half,
+                    to.first_chunk_mut().expect("nine are there"),
+                );
+                let count = LANES.min(pass.outer - group);
+                let pitch = pass.inner * 9;
+                let start = at + (group * pass.inner + channel) * 9;
+                // SAFETY: `place` checks that all of it lies inside; each piece of work has its own share of `dw` or its
+                // own channels. `to` has room behind the nine for a register.
+                unsafe {
+                    let dw = dw.place(start, (count - 1) * pitch + 9);
+                    from_lanes::<L>(to.as_flattened().as_ptr(), zero.as_ptr(), count, 9, dw, pitch);
                 }
             }
         }

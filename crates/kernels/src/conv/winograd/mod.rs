@@ -175,13 +175,14 @@ impl<T: Real> LaneKernel<T> for Weights<'_, T> {
             let count = LANES.min(outer.len() - group);
             let mut from = [[T::ZERO; LANES]; 9];
             for c in inner.clone() {
-                for lane in 0..count {
-                    let w = &w[(outer.start + group + lane) * steps[0] + c * steps[1]..][..9];
-                    for tap in 0..9 {
-                        from[tap][lane] = w[if turned { 8 - tap } else { tap }];
-                    }
+                let w = &w[(outer.start + group) * steps[0] + c * steps[1]..];
+                assert!(w.len() >= (count - 1) * steps[0] + 9, "the weights are too short");
+                // SAFETY: the 9 weights of each of `count` outer channels are there, and `from` has room for them.
+                unsafe {
+                    strip::to_lanes::<L>(w.as_ptr(), steps[0], count, 9, from.as_flattened_mut().as_mut_ptr());
                 }
-                transform::weight_tile(|i, j| &from[i * 3 + j], &mut half, &mut to);
+                let tap = |i, j| &from[if turned { 8 - (i * 3 + j) } else { i * 3 + j }];
+                transform::weight_tile(tap, &mut half, &mut to);
                 for (e, lanes) in to.iter().enumerate() {
                     // SAFETY: each piece of work has its own inner channels, or a `u` of its own.
                     unsafe { u.part(e * pitch + c * width + group, LANES) }.copy_from_slice(lanes);

@@ -96,7 +96,13 @@ impl Strip {
 /// # Safety
 /// Both can be used at all of these positions, for `columns` and all [`LANES`]; `L` is entered.
 #[inline(always)]
-unsafe fn to_lanes<L: Lane>(planes: *const L::Num, pitch: usize, lanes: usize, columns: usize, to: *mut L::Num) {
+pub(super) unsafe fn to_lanes<L: Lane>(
+    planes: *const L::Num,
+    pitch: usize,
+    lanes: usize,
+    columns: usize,
+    to: *mut L::Num,
+) {
     for first in (0..LANES).step_by(L::LANES) {
         for column in (0..columns).step_by(L::LANES) {
             let count = (columns - column).min(L::LANES);
@@ -123,7 +129,7 @@ unsafe fn to_lanes<L: Lane>(planes: *const L::Num, pitch: usize, lanes: usize, c
 /// # Safety
 /// As for [`to_lanes`], `from` with as many columns more as fill a register, and `bias` with [`LANES`] numbers.
 #[inline(always)]
-unsafe fn from_lanes<L: Lane>(
+pub(super) unsafe fn from_lanes<L: Lane>(
     from: *const L::Num,
     bias: *const L::Num,
     lanes: usize,
