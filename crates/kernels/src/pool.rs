@@ -115,10 +115,10 @@ impl Pool2d {
         first..end.max(first)
     }
 
-    /// Calls `visit(row of windows, columns of windows, place of the first element)` for every output row and window
-    /// element, in the order of the elements of a window. Places count from the start of the plane.
+    /// Calls `visit(window element, row of windows, columns of windows, place of the first element)` for every output row
+    /// and window element, in the order of the elements of a window. Places count from the start of the plane.
     #[inline(always)]
-    fn each_row(&self, mut visit: impl FnMut(usize, Range<usize>, usize)) {
+    pub(crate) fn each_row(&self, mut visit: impl FnMut(usize, usize, Range<usize>, usize)) {
         let [height, width] = self.output();
         for i in 0..height {
             for u in 0..self.kernel[0] {
@@ -130,7 +130,7 @@ impl Pool2d {
                     let columns = self.windows(1, v, width);
                     if !columns.is_empty() {
                         let column = columns.start * self.stride[1] + v * self.dilation[1] - self.padding[1];
-                        visit(i, columns, (row - self.padding[0]) * self.input[1] + column);
+                        visit(u * self.kernel[1] + v, i, columns, (row - self.padding[0]) * self.input[1] + column);
                     }
                 }
             }
@@ -192,7 +192,7 @@ impl<T: Real> Kernel for Max<'_, T> {
         for ((x, y), argmax) in x.chunks_exact(size).zip(y.chunks_exact_mut(out)).zip(argmax.chunks_exact_mut(out)) {
             y.fill(-T::INFINITY);
             argmax.fill(NOWHERE);
-            geometry.each_row(|i, columns, at| {
+            geometry.each_row(|_, i, columns, at| {
                 let range = i * width + columns.start..i * width + columns.end;
                 let (y, argmax) = (&mut y[range.clone()], &mut argmax[range]);
                 match step {
@@ -288,7 +288,7 @@ impl<T: Real> Kernel for Mean<'_, T> {
         for (plane, y) in y.chunks_exact_mut(out).enumerate() {
             let x = &x[plane * size..(plane + 1) * size];
             y.fill(T::ZERO);
-            geometry.each_row(|i, columns, at| {
+            geometry.each_row(|_, i, columns, at| {
                 let y = &mut y[i * width + columns.start..i * width + columns.end];
                 let x = &x[at..at + (y.len() - 1) * step + 1];
                 match step {
@@ -328,7 +328,7 @@ impl<T: Real> Kernel for MeanBackward<'_, T> {
             for (i, row) in scaled.chunks_exact_mut(width).enumerate() {
                 divide(geometry, i, row);
             }
-            geometry.each_row(|i, columns, at| {
+            geometry.each_row(|_, i, columns, at| {
                 let g = &scaled[i * width + columns.start..i * width + columns.end];
                 let dx = &mut dx[at..at + (g.len() - 1) * step + 1];
                 match step {

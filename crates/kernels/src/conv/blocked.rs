@@ -11,7 +11,7 @@
 
 use super::patches;
 use super::{Conv2d, shared::Shared};
-use crate::gemm::{Epilogue, Mat, gemm};
+use crate::gemm::{Element, Epilogue, Mat, gemm};
 use crate::{Accum, Buffer, Real, parallel};
 
 /// Bytes that a block of patches may take: half of a second-level cache.
@@ -36,7 +36,7 @@ fn samples(columns: std::ops::Range<usize>, plane: usize, mut visit: impl FnMut(
 }
 
 /// [`forward`](super::forward). Pieces: blocks of columns of a group.
-pub(super) fn forward<T: Real>(geometry: &Conv2d, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+pub(super) fn forward<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
     let [oh, ow] = geometry.output();
     let plane = oh * ow;
     let (group_in, group_out) = (geometry.group_in(), geometry.group_out());
@@ -68,7 +68,7 @@ pub(super) fn forward<T: Real>(geometry: &Conv2d, x: &[T], w: &[T], bias: Option
 }
 
 /// Reads the gradients of a group's outputs in a range of columns as a matrix, row for row.
-fn collect<T: Real>(geometry: &Conv2d, g: &[T], group: usize, columns: std::ops::Range<usize>) -> Buffer<T> {
+fn collect<T: Element>(geometry: &Conv2d, g: &[T], group: usize, columns: std::ops::Range<usize>) -> Buffer<T> {
     let [oh, ow] = geometry.output();
     let group_out = geometry.group_out();
     let mut out = Buffer::unspecified(group_out * columns.len());
@@ -88,7 +88,7 @@ fn channel_strips(geometry: &Conv2d, rows: usize) -> (usize, usize) {
 }
 
 /// [`input_grad`](super::input_grad). Pieces: some channels of a few samples, since neighboring windows of a sample add to the same elements.
-pub(super) fn input_grad<T: Real>(geometry: &Conv2d, g: &[T], w: &[T], dx: &mut [T]) {
+pub(super) fn input_grad<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &mut [T]) {
     let [oh, ow] = geometry.output();
     let plane = oh * ow;
     let (taps, group_in, group_out) = (geometry.taps(), geometry.group_in(), geometry.group_out());
@@ -129,7 +129,7 @@ pub(super) fn input_grad<T: Real>(geometry: &Conv2d, g: &[T], w: &[T], dx: &mut 
 }
 
 /// [`weight_grad`](super::weight_grad). Pieces: some channels over a fixed share of the columns, added up in order at the end.
-pub(super) fn weight_grad<T: Real>(geometry: &Conv2d, x: &[T], g: &[T], dw: &mut [T]) {
+pub(super) fn weight_grad<T: Element>(geometry: &Conv2d, x: &[T], g: &[T], dw: &mut [T]) {
     let [oh, ow] = geometry.output();
     let total = geometry.batch * oh * ow;
     let (taps, group_in, group_out) = (geometry.taps(), geometry.group_in(), geometry.group_out());
@@ -164,9 +164,5 @@ pub(super) fn weight_grad<T: Real>(geometry: &Conv2d, x: &[T], g: &[T], dw: &mut
             unsafe { out.part(at, rows) }.copy_from_slice(row);
         }
     });
-    let mut partial = partial.chunks_exact(dw.len());
-    dw.copy_from_slice(partial.next().expect("there is a share"));
-    for share in partial {
-        dw.iter_mut().zip(share).for_each(|(dw, &share)| *dw += share);
-    }
+    super::add_shares(&partial, dw);
 }

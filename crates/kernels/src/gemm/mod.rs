@@ -18,7 +18,6 @@ mod tile;
 pub use batch::{Mats, MatsMut};
 pub(crate) use driver::{Element, Size, gemm_packed};
 pub(crate) use lane::{Lane, Lanes, One};
-pub(crate) use pack::Source;
 pub(crate) use pack::{MAX_LANES, transpose_square};
 
 /// A read-only matrix: element `(i, j)` stands at `data[i * row_stride + j * col_stride]`.

@@ -6,7 +6,7 @@ use super::strip::{Strip, from_lanes};
 use super::transform::{self, LANES};
 use super::{Blocks, ELEMENTS, Inputs, Pass, TILE, lanes, padded, spread};
 use crate::conv::lanes::{LaneKernel, dispatch};
-use crate::conv::{Conv2d, shared::Shared};
+use crate::conv::{Conv2d, add_shares, shared::Shared};
 use crate::gemm::{Element, Epilogue, Lane, MAX_LANES, Mat, gemm};
 use crate::{Accum, Buffer, Real, parallel};
 
@@ -128,10 +128,6 @@ pub(in crate::conv) fn weight_grad<T: Element>(geometry: &Conv2d, x: &[T], g: &[
         dispatch(WeightGrads { pass: &pass, channels, du: &du, dw: &target, at: share * len });
     });
     if shares > 1 {
-        let mut partial = partial.chunks_exact(len);
-        dw.copy_from_slice(partial.next().expect("there is a share"));
-        for share in partial {
-            dw.iter_mut().zip(share).for_each(|(dw, &share)| *dw += share);
-        }
+        add_shares(&partial, dw);
     }
 }
