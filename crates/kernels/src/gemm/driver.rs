@@ -21,7 +21,7 @@ use std::ops::Range;
 use super::lane::{Lane, Lanes, One};
 use super::pack::Source;
 use super::tile::{self, Finish, Tile};
-use super::{Epilogue, Mat, MatsMut, portable};
+use super::{Epilogue, Mat, MatsMut, gemv, portable};
 use crate::simd::{Kernel, Level};
 use crate::{Accum, Buffer, Real, parallel};
 
@@ -36,10 +36,13 @@ const TASKS: usize = 16;
 
 /// Columns of a task are cut at multiples of this: two of the longest registers.
 const COL_UNIT: usize = 32;
+/// Tasks that are cut to save packing keep at least so many rows or columns.
+const GOOD_ROWS: usize = 64;
+const GOOD_COLS: usize = 64;
+/// No task is cut to fewer rows.
+const LEAST_ROWS: usize = 14;
 /// Up to so many rows of tiles `b` is read in place.
-const B_TILES: usize = 2;
-/// Up to so many columns of tiles `a` is read in place.
-const A_COLUMNS: usize = 8;
+const B_TILES: usize = 5;
 
 /// What kernels need to know of a number type.
 pub(crate) trait Element: Real + Lanes + portable::Product {}
@@ -64,8 +67,9 @@ struct Cut {
 }
 
 impl Cut {
-    /// Cuts the longer side of a task until there are enough tasks, or they would become too small.
-    fn new(batch: usize, size: Size) -> Cut {
+    /// Cuts tasks in two until there are enough, or they would become too small: across the rows if only `a` has to be
+    /// packed (each task packs its own rows once), across the columns if only `b` has, else across the longer side.
+    fn new(batch: usize, size: Size, packs_a: bool, packs_b: bool) -> Cut {
         let Size { m, n, k } = size;
         let work = m * n * k;
         let mut cut = Cut { rows: m.div_ceil(ROW_BLOCK), cols: 1, group: 1 };
@@ -74,13 +78,15 @@ impl Cut {
         }
         while batch * cut.rows * cut.cols < TASKS && work / (cut.rows * cut.cols) >= 2 * TASK {
             let (rows, cols) = (m / cut.rows, n / cut.cols);
-            if cols >= rows && cols >= 64 {
-                cut.cols *= 2;
-            } else if rows >= 28 {
-                cut.rows *= 2;
-            } else {
+            let cut_rows = match (packs_a, packs_b) {
+                (true, false) => rows >= 2 * GOOD_ROWS || cols < 2 * COL_UNIT,
+                (false, true) => rows > cols && cols < 2 * GOOD_COLS,
+                _ => rows > cols || cols < 2 * COL_UNIT,
+            };
+            if cut_rows && rows < 2 * LEAST_ROWS || !cut_rows && cols < 2 * COL_UNIT {
                 break;
             }
+            *(if cut_rows { &mut cut.rows } else { &mut cut.cols }) *= 2;
         }
         cut
     }
@@ -117,7 +123,10 @@ pub(crate) fn gemm_packed<T: Element, A: Source<T>, B: Source<T>>(
     }
     let start = Start(c.data.as_mut_ptr());
     let c = &*c;
-    let cut = Cut::new(batch, size);
+    let (a, b) = factors(0);
+    let packs_a = a.in_place().is_none_or(|a| !reads_a_in_place(&a, size.n.div_ceil(COL_UNIT)));
+    let packs_b = b.in_place().is_none_or(|b| b.row_stride != 1);
+    let cut = Cut::new(batch, size, packs_a, packs_b);
     let (parts, tasks) = (cut.rows * cut.cols, batch * cut.rows * cut.cols);
     parallel::for_each(tasks.div_ceil(cut.group), |group| {
         for task in group * cut.group..((group + 1) * cut.group).min(tasks) {
@@ -243,13 +252,18 @@ impl<T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Kernel for Tiled<
     #[inline(always)]
     fn run(self) {
         let Task { a, b, ref rows, ref cols, c, c_row, .. } = self.0;
+        if (rows.len() == 1 || cols.len() == 1) && self.vector() {
+            return;
+        }
         let (tiles, width) = (rows.len().div_ceil(L::ROWS), 2 * L::LANES);
         let a_width = rows.len().min(L::ROWS).next_multiple_of(L::LANES);
         let k_max = self.0.k.min(K_BLOCK + 16);
         let a_here = a.in_place().filter(|a| reads_a_in_place(a, cols.len().div_ceil(width)));
-        let b_here = b.in_place().filter(|b| b.row_stride == 1 && tiles <= B_TILES);
+        let b_here = b.in_place().filter(|b| b.row_stride == 1);
         let a_len = if a_here.is_some() { 0 } else { tiles * a_width * k_max };
-        let b_len = if b_here.is_some() && cols.len() % L::LANES == 0 { 0 } else { width * k_max };
+        // The first tile of a column copies it for the others.
+        let copies = tiles > B_TILES;
+        let b_len = if b_here.is_some() && cols.len().is_multiple_of(L::LANES) && !copies { 0 } else { width * k_max };
         let mut packed = Buffer::<T>::unspecified(a_len + b_len);
         let (a_packed, b_packed) = packed.split_at_mut(a_len);
         for ks in self.0.k_blocks() {
@@ -263,14 +277,15 @@ impl<T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Kernel for Tiled<
             }
             for col in cols.clone().step_by(width) {
                 let count = (cols.end - col).min(width);
-                let (b, b_k) = match b_here {
-                    Some(b) if count % L::LANES == 0 && !ks.is_empty() => {
-                        (b.data[col + ks.start * b.col_stride..].as_ptr(), b.col_stride)
+                let b_width = count.next_multiple_of(L::LANES);
+                let (mut b, mut b_k, mut b_copy) = match b_here {
+                    Some(b) if count == b_width && !ks.is_empty() => {
+                        let copy = if copies { b_packed.as_mut_ptr() } else { std::ptr::null_mut() };
+                        (b.data[col + ks.start * b.col_stride..].as_ptr(), b.col_stride, copy)
                     }
                     _ => {
-                        let width = count.next_multiple_of(L::LANES);
-                        b.pack::<L>(ks.clone(), col..col + count, width, b_packed);
-                        (b_packed.as_ptr(), width)
+                        b.pack::<L>(ks.clone(), col..col + count, b_width, b_packed);
+                        (b_packed.as_ptr(), b_width, std::ptr::null_mut())
                     }
                 };
                 for i in 0..tiles {
@@ -286,19 +301,64 @@ impl<T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Kernel for Tiled<
                     let finish = self.0.finish(&ks, row, col);
                     // SAFETY: the part lies inside the output (see `gemm_packed`).
                     let c = unsafe { c.add(row * c_row + col) };
-                    let tile =
-                        Tile { a, a_row, a_k, b, b_k, k: ks.len(), c, c_row, rows: part.len(), cols: count, finish };
+                    let (k, rows) = (ks.len(), part.len());
+                    let tile = Tile { a, a_row, a_k, b, b_k, b_copy, k, c, c_row, rows, cols: count, finish };
                     // SAFETY: we run inside `L::enter`; the panels hold all terms of all lanes, and matrices that are
                     // read in place have them too, in whole registers.
                     unsafe { tile::compute::<L>(&tile) };
+                    if !b_copy.is_null() {
+                        (b, b_k, b_copy) = (b_copy, b_width, std::ptr::null_mut());
+                    }
                 }
             }
         }
     }
 }
 
-/// Whether tiles read `a` where it stands, for this many columns of tiles: where few of them repay packing.
+impl<T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Tiled<'_, T, L, A, B> {
+    /// Computes a single row or column, if the factors can be read in place.
+    #[inline(always)]
+    fn vector(&self) -> bool {
+        let task = &self.0;
+        let (Some(a), Some(b)) = (task.a.in_place(), task.b.in_place()) else {
+            return false;
+        };
+        let (a, b) = (a.row_range(task.rows.clone()), b.row_range(task.cols.clone()));
+        let (m, x) = if task.cols.len() == 1 && (task.rows.len() > 1 || !gemv::reads(&b)) { (a, b) } else { (b, a) };
+        if !gemv::reads(&m) {
+            return false;
+        }
+        let null = std::ptr::null();
+        // SAFETY: the part lies inside the output (see `gemm_packed`); we run inside `L::enter`.
+        unsafe {
+            let c = task.c.add(task.rows.start * task.c_row + task.cols.start);
+            let finish = task.finish(&(0..task.k), task.rows.start, task.cols.start);
+            let (rows, cols) = (task.rows.len(), task.cols.len());
+            let b_copy = std::ptr::null_mut();
+            let tile = Tile {
+                a: null,
+                a_row: 0,
+                a_k: 0,
+                b: null,
+                b_k: 0,
+                b_copy,
+                k: 0,
+                c,
+                c_row: task.c_row,
+                rows,
+                cols,
+                finish,
+            };
+            gemv::run::<L>(m, x, tile);
+        }
+        true
+    }
+}
+
+/// Whether tiles read `a` where it stands, for this many columns of tiles.
 fn reads_a_in_place<T: Real>(a: &Mat<'_, T>, columns: usize) -> bool {
-    // Rows whose distance is a multiple of the L1 cache's way share its lines.
-    columns <= 2 || (a.col_stride == 1 && columns <= A_COLUMNS && !(a.row_stride * T::BYTES).is_multiple_of(2048))
+    let other = if a.col_stride == 1 { a.row_stride } else { a.col_stride };
+    // Lines whose distance is a multiple of 4 KiB push each other out of the caches.
+    let far = (a.col_stride == 1 || a.row_stride == 1) && !(other * T::BYTES).is_multiple_of(4096);
+    far || columns <= 2
 }

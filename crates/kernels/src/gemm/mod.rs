@@ -7,6 +7,7 @@ use crate::simd::{self, Level};
 
 mod batch;
 mod driver;
+mod gemv;
 mod lane;
 mod pack;
 mod portable;

@@ -30,6 +30,9 @@ pub(super) struct Tile<T> {
     /// `b[0, 0]`; `b[p, j]` stands `p * b_k + j` numbers further. All registers of a row are readable.
     pub(super) b: *const T,
     pub(super) b_k: usize,
+    /// Where the tile, while it reads it, leaves a packed copy of `b` for the tiles below: register after register. Null
+    /// for no copy. The copy costs next to nothing here, since the stores wait for no one.
+    pub(super) b_copy: *mut T,
     /// Terms of each sum.
     pub(super) k: usize,
     /// `c[0, 0]`; `c[i, j]` stands `i * c_row + j` numbers further.
@@ -62,10 +65,10 @@ impl<T> Finish<T> {
     }
 }
 
-/// A tile of `ROWS` rows and `REGS` registers of columns.
-struct Fixed<'a, L: Lane, const ROWS: usize, const REGS: usize>(&'a Tile<L::Num>);
+/// A tile of `ROWS` rows and `REGS` registers of columns that may copy `b`.
+struct Fixed<'a, L: Lane, const ROWS: usize, const REGS: usize, const COPY: bool>(&'a Tile<L::Num>);
 
-impl<L: Lane, const ROWS: usize, const REGS: usize> Kernel for Fixed<'_, L, ROWS, REGS> {
+impl<L: Lane, const ROWS: usize, const REGS: usize, const COPY: bool> Kernel for Fixed<'_, L, ROWS, REGS, COPY> {
     type Output = ();
 
     #[inline(always)]
@@ -75,11 +78,14 @@ impl<L: Lane, const ROWS: usize, const REGS: usize> Kernel for Fixed<'_, L, ROWS
         // CPU has the registers (see `compute`).
         unsafe {
             let mut acc = [[L::splat(L::Num::default()); REGS]; ROWS];
-            let (mut a, mut b) = (a, b);
+            let (mut a, mut b, mut copy) = (a, b, self.0.b_copy);
             for _ in 0..k {
                 let mut row = [L::splat(L::Num::default()); REGS];
                 for j in 0..REGS {
                     row[j] = L::load(b.add(j * L::LANES));
+                    if COPY {
+                        row[j].store(copy.add(j * L::LANES));
+                    }
                 }
                 for i in 0..ROWS {
                     let x = L::splat(*a.add(i * a_row));
@@ -89,13 +95,16 @@ impl<L: Lane, const ROWS: usize, const REGS: usize> Kernel for Fixed<'_, L, ROWS
                 }
                 a = a.wrapping_add(a_k);
                 b = b.wrapping_add(b_k);
+                if COPY {
+                    copy = copy.wrapping_add(REGS * L::LANES);
+                }
             }
             self.store(acc);
         }
     }
 }
 
-impl<L: Lane, const ROWS: usize, const REGS: usize> Fixed<'_, L, ROWS, REGS> {
+impl<L: Lane, const ROWS: usize, const REGS: usize, const COPY: bool> Fixed<'_, L, ROWS, REGS, COPY> {
     /// Applies the epilogue and stores.
     ///
     /// The accumulators are only used in loops that the compiler unrolls, else they would live in memory.
@@ -134,7 +143,7 @@ impl<L: Lane, const ROWS: usize, const REGS: usize> Fixed<'_, L, ROWS, REGS> {
 /// # Safety
 /// As for [`compute`].
 #[inline(always)]
-unsafe fn store_finished<L: Lane>(tile: &Tile<L::Num>, detour: *const L::Num, width: usize) {
+pub(super) unsafe fn store_finished<L: Lane>(tile: &Tile<L::Num>, detour: *const L::Num, width: usize) {
     let finish = &tile.finish;
     // SAFETY: the caller's; partial registers touch only the columns that exist.
     unsafe {
@@ -145,7 +154,7 @@ unsafe fn store_finished<L: Lane>(tile: &Tile<L::Num>, detour: *const L::Num, wi
                 if finish.col_bias.is_null() { zero } else { L::load_first(finish.col_bias.add(col), count) };
             for i in 0..tile.rows {
                 let c = tile.c.add(i * tile.c_row + col);
-                let mut x = L::load(detour.add(i * width + col));
+                let mut x = L::load_first(detour.add(i * width + col), count);
                 if finish.add {
                     x = L::load_first(c, count).add(x);
                 }
@@ -178,10 +187,11 @@ pub(super) unsafe fn compute<L: Lane>(tile: &Tile<L::Num>) {
                     if $rows <= L::ROWS {
                         // SAFETY: the caller's.
                         unsafe {
-                            if tile.cols > L::LANES {
-                                L::enter(Fixed::<L, $rows, 2>(tile));
-                            } else {
-                                L::enter(Fixed::<L, $rows, 1>(tile));
+                            match (tile.cols > L::LANES, tile.b_copy.is_null()) {
+                                (true, true) => L::enter(Fixed::<L, $rows, 2, false>(tile)),
+                                (true, false) => L::enter(Fixed::<L, $rows, 2, true>(tile)),
+                                (false, true) => L::enter(Fixed::<L, $rows, 1, false>(tile)),
+                                (false, false) => L::enter(Fixed::<L, $rows, 1, true>(tile)),
                             }
                         }
                     }
