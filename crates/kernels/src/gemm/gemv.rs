@@ -7,9 +7,12 @@
 //! y[i] = sum_p M[i, p] x[p]          y += x[p] M[:, p]
 //! ```
 
+use std::mem::MaybeUninit;
+
 use super::Mat;
 use super::lane::Lane;
-use super::tile::{self, Tile};
+use super::tile::{Finish, store_finished};
+use crate::simd::Kernel;
 use crate::{Buffer, Real};
 
 /// Outputs computed before they are stored: they stay in the L1 cache.
@@ -25,50 +28,59 @@ pub(super) fn reads<T>(m: &Mat<'_, T>) -> bool {
     m.row_stride == 1 || m.col_stride == 1
 }
 
-/// Computes `M x` and stores it with the epilogue of `tile`: as a row of the output if `tile` has one row, else as a
-/// column. The tile's factors are ignored.
-///
-/// `x` is a matrix of one row.
-///
-/// # Safety
-/// The CPU has the registers, and what `tile` says of the output and the biases holds.
-#[inline(always)]
-pub(super) unsafe fn run<L: Lane>(m: Mat<'_, L::Num>, x: Mat<'_, L::Num>, tile: Tile<L::Num>) {
-    assert!(m.cols == x.cols && x.rows == 1 && reads(&m), "a matrix and a vector of the same length");
-    let gathered;
-    let x = if x.col_stride == 1 || x.cols < 2 {
-        &x.data[..x.cols]
-    } else {
-        let mut copy = Buffer::unspecified(x.cols);
-        copy.iter_mut().enumerate().for_each(|(p, to)| *to = x.data[p * x.col_stride]);
-        gathered = copy;
-        &gathered[..]
-    };
-    let mut y = [L::Num::ZERO; CHUNK];
-    for start in (0..m.rows).step_by(CHUNK) {
-        let rows = (m.rows - start).min(CHUNK);
-        let part = m.row_range(start..start + rows);
-        // SAFETY: the caller's; the part has as many rows as `y`, and `x` as many numbers as it has columns.
-        unsafe {
-            if x.is_empty() {
-                y[..rows].fill(L::Num::ZERO);
-            } else if m.col_stride == 1 {
-                inner_products::<L>(part, x, &mut y[..rows]);
-            } else {
-                weighted_columns::<L>(part, x, &mut y[..rows]);
-            }
-            let mut tile = tile;
-            let skip = |bias: *const L::Num| if bias.is_null() { bias } else { bias.add(start) };
-            if tile.rows == 1 {
-                tile.c = tile.c.add(start);
-                tile.finish.col_bias = skip(tile.finish.col_bias);
-                tile.cols = rows;
-                tile::store_finished::<L>(&tile, y.as_ptr(), CHUNK);
-            } else {
-                tile.c = tile.c.add(start * tile.c_row);
-                tile.finish.row_bias = skip(tile.finish.row_bias);
-                tile.rows = rows;
-                tile::store_finished::<L>(&tile, y.as_ptr(), 1);
+/// A matrix, a vector, and where their product goes.
+pub(super) struct Vector<'a, L: Lane> {
+    /// Its rows belong to the outputs; [`reads`] holds.
+    pub(super) m: Mat<'a, L::Num>,
+    /// One row, as long as those of `m`.
+    pub(super) x: Mat<'a, L::Num>,
+    /// The first output; the others follow next to each other, or every `c_row` numbers if they are a `column`.
+    pub(super) c: *mut L::Num,
+    pub(super) c_row: usize,
+    pub(super) column: bool,
+    pub(super) finish: Finish<L::Num>,
+}
+
+/// To run it, the CPU must have the registers, and the outputs and biases must be there for us alone.
+impl<L: Lane> Kernel for Vector<'_, L> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Vector { m, x, c, c_row, column, finish } = self;
+        assert!(m.cols == x.cols && x.rows == 1 && reads(&m), "a matrix and a vector of the same length");
+        let gathered;
+        let x = if x.col_stride == 1 || x.cols < 2 {
+            &x.data[..x.cols]
+        } else {
+            let mut copy = Buffer::unspecified(x.cols);
+            copy.iter_mut().enumerate().for_each(|(p, to)| *to = x.data[p * x.col_stride]);
+            gathered = copy;
+            &gathered[..]
+        };
+        let mut y = MaybeUninit::<[L::Num; CHUNK]>::uninit();
+        for start in (0..m.rows).step_by(CHUNK) {
+            let rows = (m.rows - start).min(CHUNK);
+            let part = m.row_range(start..start + rows);
+            // SAFETY: as promised; the part has as many rows as `y`, whose numbers are all written before they are read, and
+            // `x` as many numbers as the part has columns.
+            unsafe {
+                let y = y.as_mut_ptr().cast::<L::Num>();
+                std::ptr::write_bytes(y, 0, rows);
+                let sums = std::slice::from_raw_parts_mut(y, rows);
+                match (x.is_empty(), m.col_stride == 1) {
+                    (true, _) => {}
+                    (_, true) => inner_products::<L>(part, x, sums),
+                    (_, false) => weighted_columns::<L>(part, x, sums),
+                }
+                let skip = |bias: *const L::Num| if bias.is_null() { bias } else { bias.add(start) };
+                if column {
+                    let finish = Finish { row_bias: skip(finish.row_bias), ..finish };
+                    store_finished::<L>((rows, 1), (y, 1), (c.add(start * c_row), c_row), &finish);
+                } else {
+                    let finish = Finish { col_bias: skip(finish.col_bias), ..finish };
+                    store_finished::<L>((1, rows), (y, rows), (c.add(start), c_row), &finish);
+                }
             }
         }
     }
@@ -142,13 +154,12 @@ unsafe fn rows<L: Lane, const ROWS: usize>(from: *const L::Num, stride: usize, x
     })
 }
 
-/// `y = sum_p x[p] m[:, p]`, columns contiguous.
+/// `y += sum_p x[p] m[:, p]`, columns contiguous.
 ///
 /// # Safety
 /// As for [`inner_products`].
 #[inline(always)]
 unsafe fn weighted_columns<L: Lane>(m: Mat<'_, L::Num>, x: &[L::Num], y: &mut [L::Num]) {
-    y.fill(L::Num::ZERO);
     let whole = x.len() / GROUP * GROUP;
     // SAFETY: the caller's: these columns are there.
     unsafe {

@@ -12,6 +12,7 @@ mod lane;
 mod pack;
 mod portable;
 pub mod reference;
+mod task;
 #[cfg(test)]
 mod tests;
 mod tile;

@@ -16,7 +16,9 @@
 #![allow(clippy::needless_range_loop)]
 
 use std::mem::MaybeUninit;
+use std::ptr::null;
 
+use super::Epilogue;
 use super::lane::Lane;
 use crate::simd::Kernel;
 
@@ -57,7 +59,26 @@ pub(super) struct Finish<T> {
     pub(super) relu: bool,
 }
 
+impl<T> Default for Finish<T> {
+    /// Replaces the output.
+    fn default() -> Self {
+        Finish { add: false, col_bias: null(), row_bias: null(), relu: false }
+    }
+}
+
 impl<T> Finish<T> {
+    /// The epilogue, for a tile that starts at `row` and `col`. It does not add.
+    #[inline(always)]
+    pub(super) fn new(epilogue: &Epilogue<'_, T>, row: usize, col: usize) -> Self {
+        let from = |bias: Option<&[T]>, at: usize| bias.map_or(null(), |bias| bias[at..].as_ptr());
+        Finish {
+            add: false,
+            col_bias: from(epilogue.col_bias, col),
+            row_bias: from(epilogue.row_bias, row),
+            relu: epilogue.relu,
+        }
+    }
+
     /// Nothing but adding or replacing.
     #[inline(always)]
     fn is_bare(&self) -> bool {
@@ -132,29 +153,35 @@ impl<L: Lane, const ROWS: usize, const REGS: usize, const COPY: bool> Fixed<'_, 
                         acc[i][j].store(start.add((i * REGS + j) * L::LANES));
                     }
                 }
-                store_finished::<L>(tile, start, REGS * L::LANES);
+                let from = (start.cast_const(), REGS * L::LANES);
+                store_finished::<L>((ROWS, tile.cols), from, (tile.c, tile.c_row), &tile.finish);
             }
         }
     }
 }
 
-/// Stores a tile from a detour in memory, whose rows are `width` long, for the less frequent kinds of epilogue.
+/// Stores `rows x cols` numbers through all of the epilogue. Rows start every `from.1` numbers in `from.0`, every `to.1`
+/// in `to.0`.
 ///
 /// # Safety
-/// As for [`compute`].
+/// The CPU has the registers; all of these numbers, and the biases of all rows and columns, are there.
 #[inline(always)]
-pub(super) unsafe fn store_finished<L: Lane>(tile: &Tile<L::Num>, detour: *const L::Num, width: usize) {
-    let finish = &tile.finish;
+pub(super) unsafe fn store_finished<L: Lane>(
+    (rows, cols): (usize, usize),
+    from: (*const L::Num, usize),
+    to: (*mut L::Num, usize),
+    finish: &Finish<L::Num>,
+) {
     // SAFETY: the caller's; partial registers touch only the columns that exist.
     unsafe {
         let zero = L::splat(L::Num::default());
-        for col in (0..tile.cols).step_by(L::LANES) {
-            let count = (tile.cols - col).min(L::LANES);
+        for col in (0..cols).step_by(L::LANES) {
+            let count = (cols - col).min(L::LANES);
             let col_bias =
                 if finish.col_bias.is_null() { zero } else { L::load_first(finish.col_bias.add(col), count) };
-            for i in 0..tile.rows {
-                let c = tile.c.add(i * tile.c_row + col);
-                let mut x = L::load_first(detour.add(i * width + col), count);
+            for i in 0..rows {
+                let c = to.0.add(i * to.1 + col);
+                let mut x = L::load_first(from.0.add(i * from.1 + col), count);
                 if finish.add {
                     x = L::load_first(c, count).add(x);
                 }
