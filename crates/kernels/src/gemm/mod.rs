@@ -7,10 +7,12 @@ use crate::simd::{self, Level};
 
 mod batch;
 mod driver;
+mod gemv;
 mod lane;
 mod pack;
 mod portable;
 pub mod reference;
+mod task;
 #[cfg(test)]
 mod tests;
 mod tile;
