@@ -251,7 +251,7 @@ fn run<T: Element>(
     let blocks = pass.blocks();
     // Where few tiles meet many weights, blocks of outer channels share the work, and each transforms its own weights.
     let few = blocks.count() == 1;
-    let wide = if few { padded(pass.outer.div_ceil(4)).clamp(2 * LANES, 8 * LANES) } else { pass.outer };
+    let wide = if few { padded(pass.outer.div_ceil(4)).clamp(2 * LANES, 4 * LANES) } else { pass.outer };
     let parts = pass.outer.div_ceil(wide);
     let pitch = pass.inner * padded(wide);
     let weights = |inner, outer, u: &Shared<'_, T>| {
