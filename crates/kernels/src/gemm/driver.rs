@@ -169,12 +169,8 @@ fn run<T: Element, A: Source<T>, B: Source<T>>(
         task.check(a, b);
         match level {
             Level::Portable => task.portable(a, b),
-            #[cfg(target_arch = "x86_64")]
             Level::Avx2 => <T::Half as Lane>::enter(Tiled::<T, T::Half, A, B>::new(a, b, task)),
-            #[cfg(target_arch = "x86_64")]
             Level::Avx512 => <T::Wide as Lane>::enter(Tiled::<T, T::Wide, A, B>::new(a, b, task)),
-            #[cfg(not(target_arch = "x86_64"))]
-            _ => unreachable!("the level is not available"),
         }
     };
     let (a, b) = factors(0);
