@@ -138,7 +138,7 @@ impl<T: Real> Source<T> for Formula {
 
 fn compare_formulas<T: Element>(m: usize, n: usize, k: usize, batch: usize) {
     let (shape, places) = ([batch], [m * n]);
-    let factors = |i: usize| (Formula { sign: 1.0 }, Formula { sign: if i % 2 == 0 { 1.0 } else { -1.0 } });
+    let factors = |i: usize| (Formula { sign: 1.0 }, Formula { sign: if i.is_multiple_of(2) { 1.0 } else { -1.0 } });
     for &level in simd::available() {
         let mut got = vec![T::NAN; batch * m * n];
         let mut c = MatsMut::new(&mut got, (m, n), n, &shape, &places);
