@@ -23,19 +23,37 @@
 #![forbid(unsafe_code)]
 
 mod activation;
+mod avg_pool2d;
+mod batch_norm2d;
+mod conv2d;
+mod dropout;
+mod flatten;
 mod linear;
+mod lstm;
+mod max_pool2d;
 mod mode;
 mod module;
+mod pair;
 mod param;
 mod sequential;
+mod softmax;
 
 pub mod init;
 
 pub use activation::{Gelu, Relu, Sigmoid, Tanh};
+pub use avg_pool2d::AvgPool2d;
+pub use batch_norm2d::BatchNorm2d;
 pub use chainrule_derive::Module;
 pub use chainrule_tensor::Real;
+pub use conv2d::{Conv2d, Conv2dBuilder};
+pub use dropout::Dropout;
+pub use flatten::Flatten;
 pub use linear::{Linear, LinearBuilder};
+pub use lstm::{Lstm, LstmCell, LstmState};
+pub use max_pool2d::MaxPool2d;
 pub use mode::Mode;
 pub use module::{Entry, EntryMut, Layer, Module, Path};
+pub use pair::Pair;
 pub use param::{Buffer, Param};
 pub use sequential::Sequential;
+pub use softmax::Softmax;
