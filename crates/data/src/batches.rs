@@ -4,11 +4,9 @@
 
 use std::iter::FusedIterator;
 
-use ndarray::ArrayD;
-use rand::Rng;
+use chainrule_tensor::{Rng, Tensor};
 
 use crate::Dataset;
-use crate::random::permutation;
 
 /// One epoch's batches `(inputs [b, features..], labels [b])`, from [`Dataset::batches`] or
 /// [`Dataset::batches_in_order`].
@@ -28,8 +26,8 @@ impl Dataset {
     /// # Panics
     /// If `size` is 0.
     #[track_caller]
-    pub fn batches(&self, size: usize, rng: &mut (impl Rng + ?Sized)) -> Batches<'_> {
-        Batches::new(self, permutation(self.len(), rng), size)
+    pub fn batches(&self, size: usize, rng: &mut Rng) -> Batches<'_> {
+        Batches::new(self, rng.permutation(self.len()), size)
     }
 
     /// Every sample once, in the order of the set, in batches of `size`; the last one may be shorter.
@@ -51,13 +49,16 @@ impl<'a> Batches<'a> {
 }
 
 impl Iterator for Batches<'_> {
-    type Item = (ArrayD<f32>, Vec<usize>);
+    type Item = (Tensor, Vec<usize>);
 
     fn next(&mut self) -> Option<Self::Item> {
         let left = &self.order[self.done..];
         let rows = &left[..self.size.min(left.len())];
         self.done += rows.len();
-        (!rows.is_empty()).then(|| self.data.gather(rows))
+        (!rows.is_empty()).then(|| {
+            let (inputs, labels) = self.data.gather(rows);
+            (inputs.into(), labels)
+        })
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -73,8 +74,7 @@ impl FusedIterator for Batches<'_> {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand::SeedableRng;
-    use rand::rngs::Xoshiro256PlusPlus;
+    use ndarray::ArrayD;
 
     /// Sample `i` is `[i, -i]` and has label `i % 3`.
     fn numbered(n: usize) -> Dataset {
@@ -83,8 +83,8 @@ mod tests {
         Dataset::new("numbered", inputs, (0..n).map(|i| i % 3).collect(), ["a", "b", "c"]).unwrap()
     }
 
-    fn seeded(seed: u64) -> Xoshiro256PlusPlus {
-        Xoshiro256PlusPlus::seed_from_u64(seed)
+    fn seeded(seed: u64) -> Rng {
+        Rng::seed_from_u64(seed)
     }
 
     /// The samples in the order of the batches; checks shapes, sizes and labels on the way.
@@ -93,8 +93,8 @@ mod tests {
         let mut order = Vec::new();
         for (inputs, labels) in batches {
             let expected = size.min(n - order.len());
-            assert_eq!((inputs.shape(), labels.len()), (&[expected, 1, 2][..], expected));
-            for (sample, label) in inputs.outer_iter().zip(labels) {
+            assert_eq!((&inputs.shape()[..], labels.len()), (&[expected, 1, 2][..], expected));
+            for (sample, label) in inputs.view().outer_iter().zip(labels) {
                 let row = sample[[0, 0]] as usize;
                 assert_eq!((sample[[0, 1]], label), (-(row as f32), row % 3));
                 order.push(row);

@@ -63,6 +63,17 @@ impl Dataset {
         Self::new(self.name, inputs, self.labels, self.class_names)
     }
 
+    /// The same data set with standardized inputs.
+    ///
+    /// # Panics
+    /// If the standardizer was fitted on another number of features.
+    #[track_caller]
+    #[must_use]
+    pub fn scaled(mut self, scale: &crate::Standardizer) -> Self {
+        self.inputs = scale.transform(&self.inputs);
+        self
+    }
+
     /// The name, for messages and reports.
     pub fn name(&self) -> &str {
         &self.name

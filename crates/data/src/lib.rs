@@ -14,16 +14,16 @@
 //!
 //! ```
 //! use chainrule_data::{Standardizer, digits};
-//! use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
+//! use chainrule_tensor::Rng;
 //!
-//! let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
+//! let mut rng = Rng::seed_from_u64(1);
 //! let (train, test) = digits().split(0.8, &mut rng);
-//! let scale = Standardizer::global(train.inputs());
-//! for (inputs, labels) in train.batches(64, &mut rng) {
-//!     let inputs = scale.transform(&inputs);
-//!     assert_eq!(inputs.shape(), [labels.len(), 1, 8, 8]);
-//! }
 //! assert_eq!(train.len() + test.len(), 1797);
+//! let scale = Standardizer::global(train.inputs());
+//! let train = train.scaled(&scale);
+//! for (inputs, labels) in train.batches(64, &mut rng) {
+//!     assert_eq!(inputs.shape(), &[labels.len(), 1, 8, 8]);
+//! }
 //! ```
 
 mod batches;
@@ -33,7 +33,6 @@ mod embedded;
 mod error;
 mod idx;
 mod mnist;
-mod random;
 mod scale;
 mod source;
 mod split;

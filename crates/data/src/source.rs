@@ -3,8 +3,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use rand::SeedableRng;
-use rand::rngs::Xoshiro256PlusPlus;
+use chainrule_tensor::Rng;
 
 use crate::catalog::{EMBEDDED, EXTERNAL};
 use crate::mnist::{mnist_folder, named_folder};
@@ -48,7 +47,7 @@ pub(crate) fn data_root() -> Option<PathBuf> {
 
 fn load_under(root: Option<&Path>, name: &str, seed: u64) -> Result<Loaded, DataError> {
     if let Some(set) = EMBEDDED.iter().find(|set| set.name == name) {
-        let (train, test) = (set.read)().split(TRAIN_FRACTION, &mut Xoshiro256PlusPlus::seed_from_u64(seed));
+        let (train, test) = (set.read)().split(TRAIN_FRACTION, &mut Rng::seed_from_u64(seed));
         return Ok(Loaded { train, test });
     }
     let (train, test) = if let Some(set) = EXTERNAL.iter().find(|set| set.name == name) {

@@ -4,10 +4,9 @@
 //! `round(f n)` samples in all goes to the classes with the largest remainders `f c - floor(f c)`, one each (the
 //! method of largest remainders). A class of two or more samples has at least one in each part.
 
-use rand::Rng;
+use chainrule_tensor::Rng;
 
 use crate::Dataset;
-use crate::random::shuffle;
 
 impl Dataset {
     /// Cuts the set in a training and a test part, at random but with every class in the same proportion.
@@ -18,7 +17,7 @@ impl Dataset {
     /// # Panics
     /// If `train_fraction` is not between 0 and 1 (both excluded), or if there is only one sample.
     #[track_caller]
-    pub fn split(&self, train_fraction: f64, rng: &mut (impl Rng + ?Sized)) -> (Self, Self) {
+    pub fn split(&self, train_fraction: f64, rng: &mut Rng) -> (Self, Self) {
         assert!(
             train_fraction > 0.0 && train_fraction < 1.0,
             "split: the training fraction must lie between 0 and 1, got {train_fraction}"
@@ -31,13 +30,13 @@ impl Dataset {
         }
         let (mut train, mut test) = (Vec::new(), Vec::new());
         for (mut rows, count) in members.into_iter().zip(train_counts(&self.class_counts(), train_fraction)) {
-            shuffle(&mut rows, rng);
+            rng.shuffle(&mut rows);
             let (first, rest) = rows.split_at(count);
             train.extend_from_slice(first);
             test.extend_from_slice(rest);
         }
-        shuffle(&mut train, rng);
-        shuffle(&mut test, rng);
+        rng.shuffle(&mut train);
+        rng.shuffle(&mut test);
         (self.select(&train), self.select(&test))
     }
 }
@@ -71,9 +70,8 @@ fn train_counts(class_counts: &[usize], fraction: f64) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chainrule_tensor::Rng;
     use ndarray::ArrayD;
-    use rand::SeedableRng;
-    use rand::rngs::Xoshiro256PlusPlus;
 
     /// Sample `i` holds the number `i`.
     fn numbered(labels: Vec<usize>) -> Dataset {
@@ -87,8 +85,8 @@ mod tests {
         data.inputs().iter().map(|&x| x as usize).collect()
     }
 
-    fn seeded(seed: u64) -> Xoshiro256PlusPlus {
-        Xoshiro256PlusPlus::seed_from_u64(seed)
+    fn seeded(seed: u64) -> Rng {
+        Rng::seed_from_u64(seed)
     }
 
     #[test]
@@ -119,9 +117,7 @@ mod tests {
     fn shares_are_within_one_sample_whatever_the_classes() {
         let mut rng = seeded(9);
         for _ in 0..500 {
-            let classes: Vec<usize> = (0..1 + crate::random::below(6, &mut rng))
-                .map(|_| 1 + crate::random::below(30, &mut rng) as usize)
-                .collect();
+            let classes: Vec<usize> = (0..1 + rng.below(6)).map(|_| 1 + rng.below(30)).collect();
             let n: usize = classes.iter().sum();
             if n == 1 {
                 continue;

@@ -1,7 +1,7 @@
 //! Measures the three passes of convolution on the shapes of a small net and a residual net.
 //!
-//! `cargo run --release -p chainrule-kernels --example conv_rate [SECONDS]` prints, for each shape and pass, the median
-//! time in milliseconds and the rate in GFLOP/s, counted as a direct convolution.
+//! `cargo run --release -p chainrule-kernels --example conv_rate [SECONDS] [NAME]` prints, for each shape and pass, the shortest
+//! time in milliseconds and the rate in GFLOP/s, counted as a direct convolution. NAME selects shapes by a part of their name.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -25,8 +25,8 @@ const SHAPES: [[usize; 8]; 12] = [
     [16, 64, 64, 32, 3, 1, 1, 64],
 ];
 
-/// The median time of `work`, in seconds.
-fn median(seconds: f64, mut work: impl FnMut()) -> f64 {
+/// The shortest time of `work`, in seconds: others may use the machine meanwhile.
+fn fastest(seconds: f64, mut work: impl FnMut()) -> f64 {
     (0..3).for_each(|_| work());
     let (start, mut times) = (Instant::now(), Vec::new());
     while start.elapsed() < Duration::from_secs_f64(seconds) || times.len() < 5 {
@@ -34,8 +34,7 @@ fn median(seconds: f64, mut work: impl FnMut()) -> f64 {
         work();
         times.push(begin.elapsed().as_secs_f64());
     }
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
+    times.into_iter().fold(f64::INFINITY, f64::min)
 }
 
 /// Numbers in -0.5..0.5.
@@ -45,6 +44,7 @@ fn numbers(len: usize) -> Vec<f32> {
 
 fn main() {
     let seconds = std::env::args().nth(1).map_or(0.3, |s| s.parse().expect("seconds as a number"));
+    let filter = std::env::args().nth(2).unwrap_or_default();
     println!("{:<36}{:>20}{:>20}{:>20}", "ms, GFLOP/s", "forward", "input_grad", "weight_grad");
     for [batch, in_channels, out_channels, size, kernel, stride, padding, groups] in SHAPES {
         let twice = |n: usize| [n, n];
@@ -59,22 +59,27 @@ fn main() {
             dilation: [1, 1],
             groups,
         };
+        let name =
+            format!("{batch}x{in_channels}->{out_channels} {size}^2 {kernel}x{kernel} s{stride} p{padding} g{groups}");
+        if !name.contains(&filter) {
+            continue;
+        }
         let (x, w) = (numbers(geometry.input_len()), numbers(geometry.weight_len()));
         let (g, bias) = (numbers(geometry.output_len()), numbers(out_channels));
         let (mut y, mut dx, mut dw) = (g.clone(), x.clone(), w.clone());
         let flops = 2.0 * (geometry.output_len() * in_channels / groups * kernel * kernel) as f64;
         let times = [
-            median(seconds, || conv::forward(&geometry, &x, &w, Some(&bias), black_box(&mut y))),
-            median(seconds, || conv::input_grad(&geometry, &g, &w, black_box(&mut dx))),
-            median(seconds, || conv::weight_grad(&geometry, &x, &g, black_box(&mut dw))),
+            fastest(seconds, || conv::forward(&geometry, &x, &w, Some(&bias), black_box(&mut y))),
+            fastest(seconds, || conv::input_grad(&geometry, &g, &w, black_box(&mut dx))),
+            fastest(seconds, || conv::weight_grad(&geometry, &x, &g, black_box(&mut dw))),
         ];
-        let name =
-            format!("{batch}x{in_channels}->{out_channels} {size}^2 {kernel}x{kernel} s{stride} p{padding} g{groups}");
         print!("{name:<36}");
         times.iter().for_each(|time| print!("{:>12.3} {:>7.1}", time * 1e3, flops / time / 1e9));
         println!();
     }
-    pools(seconds);
+    if "pool".contains(&filter) {
+        pools(seconds);
+    }
 }
 
 /// The pooling of the small net: 2x2 over 64 images of 64 channels.
@@ -92,12 +97,12 @@ fn pools(seconds: f64) {
     let (x, g) = (numbers(geometry.input_len()), numbers(geometry.output_len()));
     let (mut y, mut dx, mut argmax) = (g.clone(), x.clone(), vec![0; g.len()]);
     let times = [
-        median(seconds, || pool::max_forward(&geometry, &x, black_box(&mut y), &mut argmax)),
-        median(seconds, || pool::avg_forward(&geometry, &x, black_box(&mut y))),
-        median(seconds, || pool::avg_backward(&geometry, &g, black_box(&mut dx))),
+        fastest(seconds, || pool::max_forward(&geometry, &x, black_box(&mut y), &mut argmax)),
+        fastest(seconds, || pool::avg_forward(&geometry, &x, black_box(&mut y))),
+        fastest(seconds, || pool::avg_backward(&geometry, &g, black_box(&mut dx))),
     ];
     pool::max_forward(&geometry, &x, &mut y, &mut argmax);
-    let back = 1e3 * median(seconds, || pool::max_backward(&geometry, &g, &argmax, black_box(&mut dx)));
+    let back = 1e3 * fastest(seconds, || pool::max_backward(&geometry, &g, &argmax, black_box(&mut dx)));
     println!(
         "2x2 pooling of 4096 planes of 24x24, ms: max {:.3}, mean {:.3}, its gradient {:.3}, of max {back:.3}",
         times[0] * 1e3,

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use chainrule_kernels::gemm::{Epilogue, Mat, gemm};
-use chainrule_kernels::{Accum, Real};
+use chainrule_kernels::{Accum, Buffer, Real};
 
 const SHAPES: &str = "64x64x64 128x128x128 256x256x256 512x512x512 1024x1024x1024 2048x2048x2048 64x784x512 1024x512x256 \
     32x256x1024 64x784x512t 1024x512x256t 32x256x1024t 512x64x784T 1x784x512 1x784x512t 512x784x1 32x2x16 32x16x1 64x256x10 \
@@ -50,7 +50,8 @@ fn time(mut work: impl FnMut()) -> (f64, f64) {
 fn measure<T: Real>(shape: &str) {
     let sides: Vec<usize> = shape.trim_end_matches(['t', 'T']).split('x').map(|s| s.parse().expect("MxKxN")).collect();
     let [m, k, n] = sides[..] else { panic!("a shape is MxKxN") };
-    let numbers = |len: usize| (0..len).map(|i| T::from_f64((i % 17) as f64 / 8.0 - 1.0)).collect::<Vec<T>>();
+    let numbers =
+        |len| Buffer::from_slice(&(0..len).map(|i| T::from_f64((i % 17) as f64 / 8.0 - 1.0)).collect::<Vec<T>>());
     let (a, b, mut c) = (numbers(m * k), numbers(k * n), numbers(m * n));
     let a = if shape.ends_with('T') { Mat::row_major(&a, k, m).t() } else { Mat::row_major(&a, m, k) };
     let b = if shape.ends_with('t') { Mat::row_major(&b, n, k).t() } else { Mat::row_major(&b, k, n) };

@@ -1,18 +1,30 @@
 //! Loops over a row that several kernels share: lane-wise sums and padded tails.
 //!
-//! A fixed number of accumulators, whatever the instruction set, gives every level the same bits. Each block's sum goes
-//! on in `f64`, so that the error does not grow with the length of the row.
+//! A fixed number of accumulators, whatever the instruction set, gives every level the same bits. What is left after whole
+//! groups of lanes is added up one by one: in registers, where rows too short for lanes overlap each other. Each block's
+//! sum goes on in `f64`, so that the error does not grow with the length of the row.
+//!
+//! The loops are `for` loops: a closure may be compiled apart, without the registers of the level.
 
 use crate::Real;
+use std::ops::Add;
 
 /// Independent accumulators: a register of the widest level.
 pub(crate) const LANES: usize = 16;
 /// Elements summed in their own type before the sum goes on in `f64`; fits the first-level cache many times.
 pub(crate) const BLOCK: usize = 512;
 
+/// A fence between a loop over lanes and what reads them one by one. Without it the compiler arranges the loop by what
+/// comes after and loses the vectors.
+#[inline(always)]
+pub(crate) fn settle<T>(lanes: [T; LANES]) -> [T; LANES] {
+    std::hint::black_box(lanes)
+}
+
 /// Combines the lanes in pairs, then pairs of pairs.
 #[inline(always)]
-pub(crate) fn fold<T: Copy>(mut lanes: [T; LANES], combine: impl Fn(T, T) -> T) -> T {
+pub(crate) fn fold<T: Copy>(lanes: [T; LANES], combine: impl Fn(T, T) -> T) -> T {
+    let mut lanes = settle(lanes);
     let mut width = LANES / 2;
     while width > 0 {
         for i in 0..width {
@@ -37,14 +49,15 @@ pub(crate) fn maximum<T: Real>(x: &[T]) -> T {
     let mut lanes = [-T::INFINITY; LANES];
     let (chunks, rest) = x.as_chunks::<LANES>();
     for chunk in chunks {
-        for (lane, &x) in lanes.iter_mut().zip(chunk) {
-            *lane = lane.maximum(x);
+        for i in 0..LANES {
+            lanes[i] = lanes[i].maximum(chunk[i]);
         }
     }
-    for (lane, &x) in lanes.iter_mut().zip(rest) {
-        *lane = lane.maximum(x);
+    let mut max = -T::INFINITY;
+    for &x in rest {
+        max = max.maximum(x);
     }
-    fold(lanes, Real::maximum)
+    if chunks.is_empty() { max } else { fold(lanes, Real::maximum).maximum(max) }
 }
 
 /// The sum of the elements.
@@ -55,14 +68,15 @@ pub(crate) fn sum<T: Real>(x: &[T]) -> f64 {
         let mut lanes = [T::ZERO; LANES];
         let (chunks, rest) = block.as_chunks::<LANES>();
         for chunk in chunks {
-            for (lane, &x) in lanes.iter_mut().zip(chunk) {
-                *lane += x;
+            for i in 0..LANES {
+                lanes[i] += chunk[i];
             }
         }
-        for (lane, &x) in lanes.iter_mut().zip(rest) {
-            *lane += x;
+        let mut last = T::ZERO;
+        for &x in rest {
+            last += x;
         }
-        total += fold(lanes, |a, b| a + b).to_f64();
+        total += if chunks.is_empty() { last } else { fold(lanes, Add::add) + last }.to_f64();
     }
     total
 }
@@ -81,12 +95,13 @@ pub(crate) fn sum_and_dot<T: Real>(a: &[T], b: &[T], shift: T) -> (f64, f64) {
                 dots[i] += a[i] * (b[i] - shift);
             }
         }
-        for (i, (&a, &b)) in a_rest.iter().zip(b_rest).enumerate() {
-            sums[i] += a;
-            dots[i] += a * (b - shift);
+        let (mut sum, mut dot) = (T::ZERO, T::ZERO);
+        for (&a, &b) in a_rest.iter().zip(b_rest) {
+            sum += a;
+            dot += a * (b - shift);
         }
-        totals.0 += fold(sums, |a, b| a + b).to_f64();
-        totals.1 += fold(dots, |a, b| a + b).to_f64();
+        totals.0 += (fold(sums, Add::add) + sum).to_f64();
+        totals.1 += (fold(dots, Add::add) + dot).to_f64();
     }
     totals
 }
@@ -117,14 +132,15 @@ impl Moments {
                     squares[i] += d * d;
                 }
             }
-            for (i, &x) in rest.iter().enumerate() {
+            let (mut sum, mut square) = (T::ZERO, T::ZERO);
+            for &x in rest {
                 let d = x - shift;
-                sums[i] += d;
-                squares[i] += d * d;
+                sum += d;
+                square += d * d;
             }
-            let sum = fold(sums, |a, b| a + b).to_f64();
-            let squares = fold(squares, |a, b| a + b).to_f64();
-            all.merge(Moments { count, mean: shift.to_f64() + sum / count, squares: squares - sum * sum / count });
+            let sum = (fold(sums, Add::add) + sum).to_f64();
+            let square = (fold(squares, Add::add) + square).to_f64();
+            all.merge(Moments { count, mean: shift.to_f64() + sum / count, squares: square - sum * sum / count });
         }
         all
     }

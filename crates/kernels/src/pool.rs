@@ -14,7 +14,7 @@
 use std::ops::Range;
 
 use crate::simd::{self, Kernel};
-use crate::{Real, parallel};
+use crate::{Buffer, Real, parallel};
 
 #[cfg(test)]
 mod tests;
@@ -106,6 +106,12 @@ impl Pool2d {
         (PIECE / (self.input_plane() + self.output_plane()).max(1)).max(1)
     }
 
+    /// Whether no window meets the padding.
+    fn all_inside(&self) -> bool {
+        let reach = |d: usize| (self.output()[d] - 1) * self.stride[d] + self.dilation[d] * (self.kernel[d] - 1);
+        self.padding == [0, 0] && reach(0) < self.input[0] && reach(1) < self.input[1]
+    }
+
     /// The windows along dimension `d` whose element `tap` lies in the image.
     #[inline(always)]
     fn windows(&self, d: usize, tap: usize, windows: usize) -> Range<usize> {
@@ -115,10 +121,10 @@ impl Pool2d {
         first..end.max(first)
     }
 
-    /// Calls `visit(row of windows, columns of windows, place of the first element)` for every output row and window
-    /// element, in the order of the elements of a window. Places count from the start of the plane.
+    /// Calls `visit(window element, row of windows, columns of windows, place of the first element)` for every output row
+    /// and window element, in the order of the elements of a window. Places count from the start of the plane.
     #[inline(always)]
-    fn each_row(&self, mut visit: impl FnMut(usize, Range<usize>, usize)) {
+    pub(crate) fn each_row(&self, mut visit: impl FnMut(usize, usize, Range<usize>, usize)) {
         let [height, width] = self.output();
         for i in 0..height {
             for u in 0..self.kernel[0] {
@@ -130,7 +136,7 @@ impl Pool2d {
                     let columns = self.windows(1, v, width);
                     if !columns.is_empty() {
                         let column = columns.start * self.stride[1] + v * self.dilation[1] - self.padding[1];
-                        visit(i, columns, (row - self.padding[0]) * self.input[1] + column);
+                        visit(u * self.kernel[1] + v, i, columns, (row - self.padding[0]) * self.input[1] + column);
                     }
                 }
             }
@@ -180,6 +186,46 @@ concrete! {
     pub fn avg_backward(geometry: &Pool2d, g: &[T], dx: &mut [T]) = avg_backward_impl;
 }
 
+/// The maxima of the windows of some planes where all windows lie in the image, whatever their rows' length: the elements
+/// `(u, v)` of all windows of a plane are put side by side first.
+struct MaxInside<'a, T>(&'a Pool2d, &'a [T], &'a mut [T], &'a mut [u32], &'a mut [T], &'a mut [u32]);
+impl<T: Real> Kernel for MaxInside<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let MaxInside(geometry, x, y, argmax, values, origins) = self;
+        let ([height, width], step) = (geometry.output(), geometry.stride[1]);
+        let (size, out) = (geometry.input_plane(), height * width);
+        for (at, origin) in origins.iter_mut().enumerate() {
+            *origin = (at / width * geometry.stride[0] * geometry.input[1] + at % width * step) as u32;
+        }
+        for ((x, y), argmax) in x.chunks_exact(size).zip(y.chunks_exact_mut(out)).zip(argmax.chunks_exact_mut(out)) {
+            for tap in 0..geometry.kernel[0] * geometry.kernel[1] {
+                let (u, v) = (tap / geometry.kernel[1], tap % geometry.kernel[1]);
+                let shift = u * geometry.dilation[0] * geometry.input[1] + v * geometry.dilation[1];
+                for (i, values) in values.chunks_exact_mut(width).enumerate() {
+                    let row = &x[i * geometry.stride[0] * geometry.input[1] + shift..];
+                    let row = &row[..(width - 1) * step + 1];
+                    match step {
+                        2 => values.iter_mut().enumerate().for_each(|(j, value)| *value = row[2 * j]),
+                        _ => values.iter_mut().enumerate().for_each(|(j, value)| *value = row[j * step]),
+                    }
+                }
+                if tap == 0 {
+                    y.copy_from_slice(values);
+                    argmax.copy_from_slice(origins);
+                    continue;
+                }
+                for (((best, place), &value), &origin) in y.iter_mut().zip(&mut *argmax).zip(&*values).zip(&*origins) {
+                    let better = (value > *best) | value.is_nan();
+                    *best = if better { value } else { *best };
+                    *place = if better { origin + shift as u32 } else { *place };
+                }
+            }
+        }
+    }
+}
+
 /// The maxima of the windows of some planes.
 struct Max<'a, T>(&'a Pool2d, &'a [T], &'a mut [T], &'a mut [u32]);
 impl<T: Real> Kernel for Max<'_, T> {
@@ -192,7 +238,7 @@ impl<T: Real> Kernel for Max<'_, T> {
         for ((x, y), argmax) in x.chunks_exact(size).zip(y.chunks_exact_mut(out)).zip(argmax.chunks_exact_mut(out)) {
             y.fill(-T::INFINITY);
             argmax.fill(NOWHERE);
-            geometry.each_row(|i, columns, at| {
+            geometry.each_row(|_, i, columns, at| {
                 let range = i * width + columns.start..i * width + columns.end;
                 let (y, argmax) = (&mut y[range.clone()], &mut argmax[range]);
                 match step {
@@ -232,8 +278,15 @@ fn max_forward_impl<T: Real>(geometry: &Pool2d, x: &[T], y: &mut [T], argmax: &m
     }
     let together = geometry.planes_together();
     let (size, out) = (together * geometry.input_plane(), together * geometry.output_plane());
+    let (plane, inside) = (geometry.output_plane(), geometry.all_inside());
     parallel::for_each_chunk2((y, argmax), (out, out), |piece, y, argmax| {
-        simd::dispatch(Max(geometry, &x[piece * size..x.len().min((piece + 1) * size)], y, argmax));
+        let x = &x[piece * size..x.len().min((piece + 1) * size)];
+        if inside {
+            let (mut values, mut origins) = (Buffer::unspecified(plane), Buffer::unspecified(plane));
+            simd::dispatch(MaxInside(geometry, x, y, argmax, &mut values, &mut origins));
+        } else {
+            simd::dispatch(Max(geometry, x, y, argmax));
+        }
     });
 }
 
@@ -288,7 +341,7 @@ impl<T: Real> Kernel for Mean<'_, T> {
         for (plane, y) in y.chunks_exact_mut(out).enumerate() {
             let x = &x[plane * size..(plane + 1) * size];
             y.fill(T::ZERO);
-            geometry.each_row(|i, columns, at| {
+            geometry.each_row(|_, i, columns, at| {
                 let y = &mut y[i * width + columns.start..i * width + columns.end];
                 let x = &x[at..at + (y.len() - 1) * step + 1];
                 match step {
@@ -328,7 +381,7 @@ impl<T: Real> Kernel for MeanBackward<'_, T> {
             for (i, row) in scaled.chunks_exact_mut(width).enumerate() {
                 divide(geometry, i, row);
             }
-            geometry.each_row(|i, columns, at| {
+            geometry.each_row(|_, i, columns, at| {
                 let g = &scaled[i * width + columns.start..i * width + columns.end];
                 let dx = &mut dx[at..at + (g.len() - 1) * step + 1];
                 match step {
@@ -362,7 +415,7 @@ fn avg_backward_impl<T: Real>(geometry: &Pool2d, g: &[T], dx: &mut [T]) {
     }
     let (together, out) = (geometry.planes_together(), geometry.output_plane());
     parallel::for_each_chunk(dx, together * geometry.input_plane(), |piece, dx| {
-        let mut scaled = crate::Buffer::unspecified(out);
+        let mut scaled = Buffer::unspecified(out);
         simd::dispatch(MeanBackward(geometry, &g[piece * together * out..], dx, &mut scaled));
     });
 }

@@ -11,7 +11,7 @@
 //! No exponent is positive, so nothing overflows; the term of the maximum is 1, so `s >= 1` and nothing is divided by
 //! zero. A row of negative infinities, or with NaN or positive infinity in it, gives NaN, as in PyTorch.
 
-use crate::lanes::{self, BLOCK, LANES};
+use crate::lanes;
 use crate::simd::{self, Kernel};
 use crate::{Real, parallel};
 
@@ -19,6 +19,9 @@ use crate::{Real, parallel};
 const PIECE: usize = 1 << 14;
 /// Below this many elements, waking a second thread costs more than it saves.
 const PARALLEL: usize = 1 << 15;
+/// Elements worked on together, and the most rows of them.
+const GROUP: usize = 4096;
+const ROWS: usize = 64;
 
 concrete! {
     <T> trait SoftmaxKernels;
@@ -87,40 +90,50 @@ impl<T: Real> Kernel for Softmax<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        for (x, y) in self.x.chunks_exact(self.cols).zip(self.y.chunks_exact_mut(self.cols)) {
-            softmax_row(x, lanes::maximum(x), y);
+        let Softmax { x, cols, y } = self;
+        let group = group(cols);
+        for (x, y) in x.chunks(group).zip(y.chunks_mut(group)) {
+            exp_rows(x, cols, y);
+            for y in y.chunks_exact_mut(cols) {
+                divide_by_sum(y);
+            }
         }
     }
 }
 
-/// Writes the probabilities of a row and returns `s`.
+/// How many elements of whole rows are worked on together: as many as the first-level cache holds, at most [`ROWS`] rows.
 #[inline(always)]
-fn softmax_row<T: Real>(x: &[T], max: T, y: &mut [T]) -> f64 {
-    let mut total = 0.0;
-    for (x, y) in x.chunks(BLOCK).zip(y.chunks_mut(BLOCK)) {
-        exp_block(x, max, y);
-        total += lanes::sum(y);
-    }
-    let factor = T::from_f64(1.0 / total);
-    y.iter_mut().for_each(|y| *y *= factor);
-    total
+fn group(cols: usize) -> usize {
+    (GROUP / cols).clamp(1, ROWS) * cols
 }
 
-/// `y = e^(x - max)`. What is left after whole groups of lanes is computed as one more, so that short rows vectorize too.
+/// `y = e^(x - m)` for a group of rows; returns each row's `m`.
+///
+/// The exponentials run over the whole group, so that short rows fill the registers too.
 #[inline(always)]
-fn exp_block<T: Real>(x: &[T], max: T, y: &mut [T]) {
-    let whole = x.len() / LANES * LANES;
-    let ((x, x_rest), (y, y_rest)) = (x.split_at(whole), y.split_at_mut(whole));
-    for (y, &x) in y.iter_mut().zip(x) {
-        *y = (x - max).exp();
-    }
-    if !x_rest.is_empty() {
-        let mut tail = lanes::padded(x_rest, max);
-        for x in &mut tail {
-            *x = (*x - max).exp();
+fn exp_rows<T: Real>(x: &[T], cols: usize, y: &mut [T]) -> [T; ROWS] {
+    let mut maxima = [T::ZERO; ROWS];
+    for ((x, y), max) in x.chunks_exact(cols).zip(y.chunks_exact_mut(cols)).zip(&mut maxima) {
+        *max = lanes::maximum(x);
+        for (y, &x) in y.iter_mut().zip(x) {
+            *y = x - *max;
         }
-        y_rest.copy_from_slice(&tail[..y_rest.len()]);
     }
+    for y in y {
+        *y = y.exp();
+    }
+    maxima
+}
+
+/// Divides a row by its sum and returns that.
+#[inline(always)]
+fn divide_by_sum<T: Real>(y: &mut [T]) -> f64 {
+    let sum = lanes::sum(y);
+    let factor = T::from_f64(1.0 / sum);
+    for y in y {
+        *y *= factor;
+    }
+    sum
 }
 
 fn log_softmax_impl<T: Real>(x: &[T], cols: usize, y: &mut [T]) {
@@ -140,16 +153,15 @@ impl<T: Real> Kernel for LogSoftmax<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        for (x, y) in self.x.chunks_exact(self.cols).zip(self.y.chunks_exact_mut(self.cols)) {
-            let max = lanes::maximum(x);
-            let mut total = 0.0;
-            for (x, y) in x.chunks(BLOCK).zip(y.chunks_mut(BLOCK)) {
-                exp_block(x, max, y);
-                total += lanes::sum(y);
-            }
-            let ln = T::from_f64(total.ln());
-            for (y, &x) in y.iter_mut().zip(x) {
-                *y = (x - max) - ln;
+        let LogSoftmax { x, cols, y } = self;
+        let group = group(cols);
+        for (x, y) in x.chunks(group).zip(y.chunks_mut(group)) {
+            let maxima = exp_rows(x, cols, y);
+            for ((x, y), max) in x.chunks_exact(cols).zip(y.chunks_exact_mut(cols)).zip(maxima) {
+                let ln = T::from_f64(lanes::sum(y).ln());
+                for (y, &x) in y.iter_mut().zip(x) {
+                    *y = (x - max) - ln;
+                }
             }
         }
     }
@@ -201,12 +213,17 @@ impl<T: Real> Kernel for LogSoftmaxBackward<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        let rows = self.y.chunks_exact(self.cols).zip(self.g.chunks_exact(self.cols));
-        for ((y, g), dx) in rows.zip(self.dx.chunks_exact_mut(self.cols)) {
-            let sum = T::from_f64(lanes::sum(g));
-            exp_block(y, T::ZERO, dx);
-            for (dx, &g) in dx.iter_mut().zip(g) {
-                *dx = g - *dx * sum;
+        let LogSoftmaxBackward { y, g, cols, dx } = self;
+        let group = group(cols);
+        for ((y, g), dx) in y.chunks(group).zip(g.chunks(group)).zip(dx.chunks_mut(group)) {
+            for (dx, &y) in dx.iter_mut().zip(y) {
+                *dx = y.exp();
+            }
+            for (g, dx) in g.chunks_exact(cols).zip(dx.chunks_exact_mut(cols)) {
+                let sum = T::from_f64(lanes::sum(g));
+                for (dx, &g) in dx.iter_mut().zip(g) {
+                    *dx = g - *dx * sum;
+                }
             }
         }
     }
@@ -244,11 +261,16 @@ impl<T: Real> Kernel for CrossEntropy<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        let rows = self.logits.chunks_exact(self.cols).zip(self.probabilities.chunks_exact_mut(self.cols));
-        for (((x, y), &label), loss) in rows.zip(self.labels).zip(self.losses) {
-            let max = lanes::maximum(x);
-            let total = softmax_row(x, max, y);
-            *loss = T::from_f64(total.ln() - (x[label] - max).to_f64());
+        let CrossEntropy { logits, labels, cols, losses, probabilities } = self;
+        let group = group(cols);
+        let groups = logits.chunks(group).zip(probabilities.chunks_mut(group));
+        let rows = labels.chunks(group / cols).zip(losses.chunks_mut(group / cols));
+        for ((x, y), (labels, losses)) in groups.zip(rows) {
+            let maxima = exp_rows(x, cols, y);
+            let rows = x.chunks_exact(cols).zip(y.chunks_exact_mut(cols)).zip(maxima);
+            for (((x, y), max), (&label, loss)) in rows.zip(labels.iter().zip(losses)) {
+                *loss = T::from_f64(divide_by_sum(y).ln() - (x[label] - max).to_f64());
+            }
         }
     }
 }

@@ -19,6 +19,7 @@
 use crate::lanes::{self, LANES};
 use crate::simd::{self, Kernel};
 use crate::{Buffer, Real, parallel};
+use std::ops::Add;
 
 /// Elements in a piece of parallel work.
 const PIECE: usize = 1 << 15;
@@ -322,7 +323,7 @@ impl<T: Real> Kernel for Squares<'_, T> {
         for (sum, &x) in sums.iter_mut().zip(rest) {
             *sum += x.to_f64() * x.to_f64();
         }
-        lanes::fold(sums, |a, b| a + b)
+        lanes::fold(sums, Add::add)
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::{Buffer, Mode, Param};
 use chainrule_tensor::{Real, Tensor};
 use std::fmt;
+use std::marker::PhantomData;
 
 /// Where a parameter lives: the field names and indices on the way to it. Printed with dots between them, as in `conv1.weight`.
 ///
@@ -136,16 +137,27 @@ pub trait Layer<T: Real = f32>: Module<T> + fmt::Debug + Send + Sync {
     fn describe(&self) -> String;
 }
 
-/// Types without parameters.
+/// Types without parameters: modules of every number type.
 macro_rules! no_parameters {
     ($($t:ty),*) => { $(
-        impl<T: Real> Module<T> for $t {
-            fn visit<'a>(&'a self, _: &Path<'_>, _: &mut dyn FnMut(&Path<'_>, Entry<'a, T>)) {}
-            fn visit_mut<'a>(&'a mut self, _: &Path<'_>, _: &mut dyn FnMut(&Path<'_>, EntryMut<'a, T>)) {}
+        impl<T: $crate::Real> $crate::Module<T> for $t {
+            fn visit<'a>(&'a self, _: &$crate::Path<'_>, _: &mut dyn FnMut(&$crate::Path<'_>, $crate::Entry<'a, T>)) {}
+            fn visit_mut<'a>(
+                &'a mut self,
+                _: &$crate::Path<'_>,
+                _: &mut dyn FnMut(&$crate::Path<'_>, $crate::EntryMut<'a, T>),
+            ) {
+            }
         }
     )* };
 }
+pub(crate) use no_parameters;
 no_parameters!((), bool, char, u8, u16, u32, u64, usize, i8, i16, i32, i64, isize, f32, f64, String, &'static str);
+
+impl<T: Real, A: ?Sized> Module<T> for PhantomData<A> {
+    fn visit<'a>(&'a self, _: &Path<'_>, _: &mut dyn FnMut(&Path<'_>, Entry<'a, T>)) {}
+    fn visit_mut<'a>(&'a mut self, _: &Path<'_>, _: &mut dyn FnMut(&Path<'_>, EntryMut<'a, T>)) {}
+}
 
 impl<T: Real, M: Module<T> + ?Sized> Module<T> for Box<M> {
     fn visit<'a>(&'a self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Entry<'a, T>)) {

@@ -19,6 +19,7 @@
 
 #![forbid(unsafe_code)]
 
+mod argmax;
 mod array;
 mod create;
 mod display;

@@ -9,23 +9,65 @@
 //! (Chellapilla, Puri and Simard, "High performance convolutional neural networks for document processing", 2006.) The
 //! patch matrix `P` exists a block at a time. Columns run over all samples, so that small images make wide products.
 
+use std::ops::Range;
+
 use super::patches;
 use super::{Conv2d, shared::Shared};
-use crate::gemm::{Epilogue, Mat, gemm};
+use crate::gemm::{Element, Epilogue, Mat, gemm};
 use crate::{Accum, Buffer, Real, parallel};
 
 /// Bytes that a block of patches may take: half of a second-level cache.
 const BLOCK_BYTES: usize = 1 << 19;
 /// Fewer columns than this make a product slow.
 const MIN_COLUMNS: usize = 64;
+/// Samples with at least so many windows are not put together into one product.
+const ALONE: usize = 128;
 
-/// How many columns a block of patches with `rows` rows has.
-fn block_columns<T: Real>(rows: usize) -> usize {
-    (BLOCK_BYTES / T::BYTES / rows).max(MIN_COLUMNS) / 16 * 16
+/// How the columns of the patch matrix are cut into blocks: parts of a sample, or some whole samples.
+#[derive(Clone, Copy)]
+struct Cut {
+    /// Windows of a sample.
+    plane: usize,
+    /// Columns of a block.
+    width: usize,
+    /// Blocks of a sample, if they are parts of one.
+    parts: usize,
+    /// All columns.
+    total: usize,
+}
+
+impl Cut {
+    /// Blocks that fit the cache with `rows` rows of patches.
+    fn new<T: Real>(geometry: &Conv2d, rows: usize) -> Self {
+        let [height, width] = geometry.output();
+        let plane = height * width;
+        let fits = (BLOCK_BYTES / T::BYTES / rows.max(1)).max(MIN_COLUMNS) / 16 * 16;
+        let (width, parts) = if plane >= ALONE {
+            let parts = if plane <= fits * 2 { 1 } else { plane.div_ceil(fits) };
+            (plane.div_ceil(parts), parts)
+        } else {
+            ((fits / plane).clamp(1, geometry.batch) * plane, 1)
+        };
+        Cut { plane, width, parts, total: geometry.batch * plane }
+    }
+
+    fn count(&self) -> usize {
+        if self.width < self.plane { self.total / self.plane * self.parts } else { self.total.div_ceil(self.width) }
+    }
+
+    fn columns(&self, block: usize) -> Range<usize> {
+        if self.width < self.plane {
+            let (sample, part) = (block / self.parts, block % self.parts);
+            let start = part * self.width;
+            sample * self.plane + start..sample * self.plane + self.plane.min(start + self.width)
+        } else {
+            block * self.width..self.total.min((block + 1) * self.width)
+        }
+    }
 }
 
 /// Calls `visit(place, sample, position, len)` for the part of each sample that a range of columns meets.
-fn samples(columns: std::ops::Range<usize>, plane: usize, mut visit: impl FnMut(usize, usize, usize, usize)) {
+fn samples(columns: Range<usize>, plane: usize, mut visit: impl FnMut(usize, usize, usize, usize)) {
     let mut at = columns.start;
     while at < columns.end {
         let (sample, position) = (at / plane, at % plane);
@@ -36,49 +78,63 @@ fn samples(columns: std::ops::Range<usize>, plane: usize, mut visit: impl FnMut(
 }
 
 /// [`forward`](super::forward). Pieces: blocks of columns of a group.
-pub(super) fn forward<T: Real>(geometry: &Conv2d, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
-    let [oh, ow] = geometry.output();
-    let plane = oh * ow;
+pub(super) fn forward<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
     let (group_in, group_out) = (geometry.group_in(), geometry.group_out());
     let inner = group_in * geometry.taps();
-    let total = geometry.batch * plane;
-    let width = block_columns::<T>(inner.max(1)).min(total);
-    let blocks = total.div_ceil(width);
+    let cut = Cut::new::<T>(geometry, inner);
+    let plane = cut.plane;
     let y = Shared::new(y);
-    parallel::for_each(blocks * geometry.groups, |piece| {
-        let (group, block) = (piece / blocks, piece % blocks);
-        let columns = block * width..total.min((block + 1) * width);
+    parallel::for_each(cut.count() * geometry.groups, |piece| {
+        let (group, columns) = (piece / cut.count(), cut.columns(piece % cut.count()));
         let len = columns.len();
         let mut patch = Buffer::unspecified(inner * len);
         patches::fill(geometry, x, group * group_in..(group + 1) * group_in, columns.clone(), &mut patch);
+        let patch = Mat::row_major(&patch, inner, len);
         let weights = Mat::row_major(&w[group * group_out * inner..], group_out, inner);
-        let mut product = Buffer::unspecified(group_out * len);
         let outputs = group * group_out..(group + 1) * group_out;
         let epilogue = Epilogue { row_bias: bias.map(|b| &b[outputs]), ..Epilogue::plain(Accum::Replace) };
-        gemm(weights, Mat::row_major(&patch, inner, len), &mut product, epilogue);
+        let channel = |sample: usize| sample * geometry.out_channels + group * group_out;
+        if len == plane {
+            // SAFETY: each piece has its own sample and channels.
+            let y = unsafe { y.part(channel(columns.start / plane) * plane, group_out * plane) };
+            return gemm(weights, patch, y, epilogue);
+        }
+        let mut product = Buffer::unspecified(group_out * len);
+        gemm(weights, patch, &mut product, epilogue);
         for (o, row) in product.chunks_exact(len).enumerate() {
             samples(columns.clone(), plane, |place, sample, position, len| {
-                let channel = sample * geometry.out_channels + group * group_out + o;
                 // SAFETY: each piece has its own columns and channels.
-                let y = unsafe { y.part(channel * plane + position, len) };
+                let y = unsafe { y.part((channel(sample) + o) * plane + position, len) };
                 y.copy_from_slice(&row[place..place + len]);
             });
         }
     });
 }
 
-/// Reads the gradients of a group's outputs in a range of columns as a matrix, row for row.
-fn collect<T: Real>(geometry: &Conv2d, g: &[T], group: usize, columns: std::ops::Range<usize>) -> Buffer<T> {
+/// The gradients of a group's outputs in a block of columns, as a matrix: in place, or copied to `room` where the block spans samples.
+fn gradients<'a, T: Real>(
+    geometry: &Conv2d,
+    g: &'a [T],
+    group: usize,
+    columns: Range<usize>,
+    room: &'a mut Buffer<T>,
+) -> Mat<'a, T> {
     let [oh, ow] = geometry.output();
+    let plane = oh * ow;
     let group_out = geometry.group_out();
-    let mut out = Buffer::unspecified(group_out * columns.len());
-    for (o, row) in out.chunks_exact_mut(columns.len()).enumerate() {
-        samples(columns.clone(), oh * ow, |place, sample, position, len| {
-            let at = (sample * geometry.out_channels + group * group_out + o) * oh * ow + position;
+    let start = |sample: usize| (sample * geometry.out_channels + group * group_out) * plane;
+    let sample = columns.start / plane;
+    if columns.end <= (sample + 1) * plane {
+        return Mat::new(&g[start(sample) + columns.start % plane..], group_out, columns.len(), plane, 1);
+    }
+    *room = Buffer::unspecified(group_out * columns.len());
+    for (o, row) in room.chunks_exact_mut(columns.len()).enumerate() {
+        samples(columns.clone(), plane, |place, sample, position, len| {
+            let at = start(sample) + o * plane + position;
             row[place..place + len].copy_from_slice(&g[at..at + len]);
         });
     }
-    out
+    Mat::row_major(room, group_out, columns.len())
 }
 
 /// Cuts a group's input channels so that a strip of patches has about `rows` rows. Gives the strip and the number of strips.
@@ -87,15 +143,14 @@ fn channel_strips(geometry: &Conv2d, rows: usize) -> (usize, usize) {
     (strip, geometry.group_in().div_ceil(strip))
 }
 
-/// [`input_grad`](super::input_grad). Pieces: some channels of a few samples, since neighboring windows of a sample add to the same elements.
-pub(super) fn input_grad<T: Real>(geometry: &Conv2d, g: &[T], w: &[T], dx: &mut [T]) {
-    let [oh, ow] = geometry.output();
-    let plane = oh * ow;
+/// [`input_grad`](super::input_grad). Pieces: some channels of whole samples, since neighboring windows of a sample add to
+/// the same elements.
+pub(super) fn input_grad<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &mut [T]) {
     let (taps, group_in, group_out) = (geometry.taps(), geometry.group_in(), geometry.group_out());
     let (strip, strips) = channel_strips(geometry, 512);
-    let width = block_columns::<T>(strip * taps);
-    let together = (width / plane).clamp(1, geometry.batch);
-    let packs = geometry.batch.div_ceil(together);
+    let cut = Cut::new::<T>(geometry, strip * taps);
+    let plane = cut.plane;
+    let packs = cut.count() / cut.parts;
     let dx = Shared::new(dx);
     parallel::for_each(packs * geometry.groups * strips, |piece| {
         let (pack, group, part) = (piece / strips / geometry.groups, piece / strips % geometry.groups, piece % strips);
@@ -108,18 +163,18 @@ pub(super) fn input_grad<T: Real>(geometry: &Conv2d, g: &[T], w: &[T], dx: &mut 
             // SAFETY: each piece has its own samples and channels, and takes one part at a time.
             unsafe { dx.part(at, size) }
         };
-        let first = pack * together;
-        let end = geometry.batch.min(first + together);
-        (first..end).for_each(|sample| image(sample).fill(T::ZERO));
-        let weights =
-            Mat::new(&w[group * group_out * group_in * taps + from * taps..], group_out, rows, group_in * taps, 1);
-        let mut patch = Buffer::unspecified(rows * width.min((end - first) * plane));
-        for start in (first * plane..end * plane).step_by(width) {
-            let columns = start..(end * plane).min(start + width);
+        let pack = pack * cut.parts..(pack + 1) * cut.parts;
+        let (first, last) = (cut.columns(pack.start).start, cut.columns(pack.end - 1).end);
+        (first / plane..last / plane).for_each(|sample| image(sample).fill(T::ZERO));
+        let weights = &w[(group * group_out * group_in + from) * taps..];
+        let weights = Mat::new(weights, group_out, rows, group_in * taps, 1).t();
+        let mut patch = Buffer::unspecified(rows * cut.width);
+        let mut room = Buffer::unspecified(0);
+        for columns in pack.map(|block| cut.columns(block)) {
             let len = columns.len();
-            let gradients = collect(geometry, g, group, columns.clone());
+            let gradients = gradients(geometry, g, group, columns.clone(), &mut room);
             let patch = &mut patch[..rows * len];
-            gemm(weights.t(), Mat::row_major(&gradients, group_out, len), patch, Epilogue::plain(Accum::Replace));
+            gemm(weights, gradients, patch, Epilogue::plain(Accum::Replace));
             samples(columns, plane, |place, sample, position, count| {
                 let columns = sample * plane + position..sample * plane + position + count;
                 patches::scatter(geometry, &patch[place..], len, channels.clone(), columns, image(sample));
@@ -129,16 +184,13 @@ pub(super) fn input_grad<T: Real>(geometry: &Conv2d, g: &[T], w: &[T], dx: &mut 
 }
 
 /// [`weight_grad`](super::weight_grad). Pieces: some channels over a fixed share of the columns, added up in order at the end.
-pub(super) fn weight_grad<T: Real>(geometry: &Conv2d, x: &[T], g: &[T], dw: &mut [T]) {
-    let [oh, ow] = geometry.output();
-    let total = geometry.batch * oh * ow;
+pub(super) fn weight_grad<T: Element>(geometry: &Conv2d, x: &[T], g: &[T], dw: &mut [T]) {
     let (taps, group_in, group_out) = (geometry.taps(), geometry.group_in(), geometry.group_out());
     let (strip, strips) = channel_strips(geometry, 256);
-    let width = block_columns::<T>(strip * taps).min(total);
-    let blocks = total.div_ceil(width);
+    let cut = Cut::new::<T>(geometry, strip * taps);
+    let blocks = cut.count();
     // Enough shares for a few threads, each of one block at least.
     let shares = 8usize.div_ceil(strips * geometry.groups).min(blocks);
-    let per_share = blocks.div_ceil(shares) * width;
     let mut partial = Buffer::unspecified(shares * dw.len());
     let out = Shared::new(&mut partial);
     parallel::for_each(shares * geometry.groups * strips, |piece| {
@@ -147,16 +199,14 @@ pub(super) fn weight_grad<T: Real>(geometry: &Conv2d, x: &[T], g: &[T], dw: &mut
         let channels = group * group_in + from..group * group_in + to;
         let rows = (to - from) * taps;
         let mut sum = Buffer::zeroed(group_out * rows);
-        let mut patch = Buffer::unspecified(rows * width);
-        let end = total.min((share + 1) * per_share);
-        for start in (share * per_share..end).step_by(width) {
-            let columns = start..end.min(start + width);
+        let mut patch = Buffer::unspecified(rows * cut.width);
+        let mut room = Buffer::unspecified(0);
+        for columns in (blocks * share / shares..blocks * (share + 1) / shares).map(|block| cut.columns(block)) {
             let len = columns.len();
             let patch = &mut patch[..rows * len];
             patches::fill(geometry, x, channels.clone(), columns.clone(), patch);
-            let gradients = collect(geometry, g, group, columns);
-            let patch = Mat::row_major(patch, rows, len).t();
-            gemm(Mat::row_major(&gradients, group_out, len), patch, &mut sum, Epilogue::plain(Accum::Add));
+            let gradients = gradients(geometry, g, group, columns, &mut room);
+            gemm(gradients, Mat::row_major(patch, rows, len).t(), &mut sum, Epilogue::plain(Accum::Add));
         }
         for (o, row) in sum.chunks_exact(rows).enumerate() {
             let at = ((share * geometry.out_channels + group * group_out + o) * group_in + from) * taps;
@@ -164,9 +214,5 @@ pub(super) fn weight_grad<T: Real>(geometry: &Conv2d, x: &[T], g: &[T], dw: &mut
             unsafe { out.part(at, rows) }.copy_from_slice(row);
         }
     });
-    let mut partial = partial.chunks_exact(dw.len());
-    dw.copy_from_slice(partial.next().expect("there is a share"));
-    for share in partial {
-        dw.iter_mut().zip(share).for_each(|(dw, &share)| *dw += share);
-    }
+    super::add_shares(&partial, dw);
 }

@@ -10,13 +10,17 @@
 //! group of `o`. Images are `[batch, channels, height, width]`, weights `[out, in / groups, height, width]`, all without
 //! gaps. `dx` and `dw` are what [`input_grad`] and [`weight_grad`] compute from `g`, the gradient of `y`.
 //!
-//! The paths, one file each: `blocked` (any geometry: patches as a matrix, times the weights), and the
-//! definition itself in [`reference`](mod@reference), for tests.
+//! The paths, one file each: `blocked` (any geometry: patches as a matrix, times the weights), `winograd` (3x3, stride
+//! 1), `pointwise` (1x1), `depthwise` (a group for each channel), and the definition itself in
+//! [`reference`](mod@reference), for tests.
 
-use crate::Real;
+use crate::gemm::Element;
 
 mod blocked;
+mod depthwise;
+mod lanes;
 mod patches;
+mod pointwise;
 pub mod reference;
 mod shared;
 #[cfg(test)]
@@ -91,7 +95,9 @@ impl Conv2d {
         assert!(positive(self.stride), "conv2d: the stride {:?} is 0", self.stride);
         assert!(positive(self.dilation), "conv2d: the dilation {:?} is 0", self.dilation);
         assert!(
-            self.groups > 0 && self.in_channels % self.groups == 0 && self.out_channels % self.groups == 0,
+            self.groups > 0
+                && self.in_channels.is_multiple_of(self.groups)
+                && self.out_channels.is_multiple_of(self.groups),
             "conv2d: {} groups do not divide {} and {} channels",
             self.groups,
             self.in_channels,
@@ -146,38 +152,75 @@ concrete! {
     pub fn weight_grad(geometry: &Conv2d, x: &[T], g: &[T], dw: &mut [T]) = weight_grad_impl;
 }
 
-fn forward_impl<T: Real>(geometry: &Conv2d, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+/// The ways to compute a convolution.
+enum Path {
+    Winograd,
+    Pointwise,
+    Depthwise,
+    Blocked,
+}
+
+impl Path {
+    fn of(geometry: &Conv2d) -> Self {
+        if winograd::applies(geometry) {
+            Path::Winograd
+        } else if pointwise::applies(geometry) {
+            Path::Pointwise
+        } else if depthwise::applies(geometry) {
+            Path::Depthwise
+        } else {
+            Path::Blocked
+        }
+    }
+}
+
+/// Adds up gradients of the weights that were summed apart, in order.
+fn add_shares<T: Element>(partial: &[T], dw: &mut [T]) {
+    let (first, rest) = partial.split_at(dw.len());
+    dw.copy_from_slice(first);
+    for share in rest.chunks_exact(dw.len()) {
+        dw.iter_mut().zip(share).for_each(|(dw, &share)| *dw += share);
+    }
+}
+
+fn forward_impl<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
     geometry.check_lengths(x.len(), w.len(), y.len());
     assert!(bias.is_none_or(|b| b.len() == geometry.out_channels), "conv2d: the bias has another length");
     if y.is_empty() {
         return;
     }
-    if winograd::applies(geometry) {
-        return winograd::forward(geometry, x, w, bias, y);
+    match Path::of(geometry) {
+        Path::Winograd => winograd::forward(geometry, x, w, bias, y),
+        Path::Pointwise => pointwise::forward(geometry, x, w, bias, y),
+        Path::Depthwise => depthwise::forward(geometry, x, w, bias, y),
+        Path::Blocked => blocked::forward(geometry, x, w, bias, y),
     }
-    blocked::forward(geometry, x, w, bias, y);
 }
 
-fn input_grad_impl<T: Real>(geometry: &Conv2d, g: &[T], w: &[T], dx: &mut [T]) {
+fn input_grad_impl<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &mut [T]) {
     geometry.check_lengths(dx.len(), w.len(), g.len());
     if g.is_empty() || dx.is_empty() {
         dx.fill(T::ZERO);
         return;
     }
-    if winograd::applies(geometry) {
-        return winograd::input_grad(geometry, g, w, dx);
+    match Path::of(geometry) {
+        Path::Winograd => winograd::input_grad(geometry, g, w, dx),
+        Path::Pointwise => pointwise::input_grad(geometry, g, w, dx),
+        Path::Depthwise => depthwise::input_grad(geometry, g, w, dx),
+        Path::Blocked => blocked::input_grad(geometry, g, w, dx),
     }
-    blocked::input_grad(geometry, g, w, dx);
 }
 
-fn weight_grad_impl<T: Real>(geometry: &Conv2d, x: &[T], g: &[T], dw: &mut [T]) {
+fn weight_grad_impl<T: Element>(geometry: &Conv2d, x: &[T], g: &[T], dw: &mut [T]) {
     geometry.check_lengths(x.len(), dw.len(), g.len());
     if g.is_empty() || x.is_empty() || dw.is_empty() {
         dw.fill(T::ZERO);
         return;
     }
-    if winograd::applies(geometry) {
-        return winograd::weight_grad(geometry, x, g, dw);
+    match Path::of(geometry) {
+        Path::Winograd => winograd::weight_grad(geometry, x, g, dw),
+        Path::Pointwise => pointwise::weight_grad(geometry, x, g, dw),
+        Path::Depthwise => depthwise::weight_grad(geometry, x, g, dw),
+        Path::Blocked => blocked::weight_grad(geometry, x, g, dw),
     }
-    blocked::weight_grad(geometry, x, g, dw);
 }

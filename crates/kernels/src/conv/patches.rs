@@ -74,6 +74,9 @@ pub(super) fn fill<T: Real>(geometry: &Conv2d, x: &[T], channels: Range<usize>, 
                 right.fill(T::ZERO);
                 if step == 1 {
                     middle.copy_from_slice(&x[at..at + len]);
+                } else if step == 2 && len > 0 {
+                    let x = &x[at..at + 2 * len - 1];
+                    middle.iter_mut().enumerate().for_each(|(j, out)| *out = x[2 * j]);
                 } else if len > 0 {
                     middle.iter_mut().zip(x[at..].iter().step_by(step)).for_each(|(out, &x)| *out = x);
                 }

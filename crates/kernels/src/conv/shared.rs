@@ -33,4 +33,13 @@ impl<'a, T> Shared<'a, T> {
         // SAFETY: inside the slice, which is borrowed mutably for `'a`; the caller keeps the parts disjoint.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(at), len) }
     }
+
+    /// The address of the part that starts at `at`, for numbers that do not follow each other.
+    ///
+    /// # Panics
+    /// If the part is not inside the slice.
+    pub(super) fn place(&self, at: usize, len: usize) -> *mut T {
+        assert!(at <= self.len && len <= self.len - at, "a part lies outside of the output");
+        self.start.wrapping_add(at)
+    }
 }

@@ -3,7 +3,7 @@
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-use super::{Conv2d, forward, input_grad, reference, weight_grad};
+use super::{Conv2d, blocked, forward, input_grad, reference, weight_grad, winograd};
 use crate::Real;
 
 /// Numbers in -1..1.
@@ -121,6 +121,37 @@ fn special_geometries_agree_with_the_definition() {
     for geometry in special() {
         check::<f32>(&geometry, &mut rng);
         check::<f64>(&geometry, &mut rng);
+    }
+}
+
+/// The root of the mean square of the differences.
+fn distance(got: &[f32], want: &[f64]) -> f64 {
+    let squares: f64 = got.iter().zip(want).map(|(&a, &b)| (f64::from(a) - b).powi(2)).sum();
+    (squares / got.len() as f64).sqrt()
+}
+
+#[test]
+fn winograd_rounds_little_more_than_a_direct_sum() {
+    let mut rng = SmallRng::seed_from_u64(4);
+    for channels in [16, 64, 256] {
+        let geometry = square([2, channels, 32], 12, [3, 1, 1, 1, 1]);
+        assert!(winograd::applies(&geometry));
+        let x: Vec<f32> = random(&mut rng, geometry.input_len());
+        let w: Vec<f32> = random(&mut rng, geometry.weight_len());
+        let g: Vec<f32> = random(&mut rng, geometry.output_len());
+        let exact = |v: &[f32]| v.iter().map(|&v| f64::from(v)).collect::<Vec<_>>();
+        let (mut fast, mut direct, mut want) = (g.clone(), g.clone(), vec![0.0; g.len()]);
+        winograd::forward(&geometry, &x, &w, None, &mut fast);
+        blocked::forward(&geometry, &x, &w, None, &mut direct);
+        reference::forward(&geometry, &exact(&x), &exact(&w), None, &mut want);
+        let forward = [distance(&fast, &want), distance(&direct, &want)];
+        let (mut fast, mut direct, mut want) = (w.clone(), w.clone(), vec![0.0; w.len()]);
+        winograd::weight_grad(&geometry, &x, &g, &mut fast);
+        blocked::weight_grad(&geometry, &x, &g, &mut direct);
+        reference::weight_grad(&geometry, &exact(&x), &exact(&g), &mut want);
+        let gradient = [distance(&fast, &want), distance(&direct, &want)];
+        println!("{channels} channels: forward {forward:?}, weight gradient {gradient:?}");
+        assert!(forward[0] < 6.0 * forward[1] && gradient[0] < 6.0 * gradient[1]);
     }
 }
 

@@ -1,45 +1,34 @@
-//! The driver: cuts products into tasks, tasks into blocks, blocks into tiles.
+//! The driver: cuts products into tasks for the threads.
 //!
-//! ```text
-//! task   rows x cols of one product's output, all of k          one thread
-//! block  the same, K_BLOCK terms of the sums at a time          a's block is packed once: it stays in the L2 cache
-//! column one or two registers of columns of the block           b's panel is packed when its turn comes
-//! tile   up to 14 rows of the column                            the microkernel
-//! ```
+//! A task is a part of the rows and columns of one product. Tasks share nothing but their inputs, so there is nothing to wait
+//! for between them. Their cut depends on shapes alone and every sum has a fixed order, so results have the same bits at
+//! any number of threads.
 //!
-//! Tasks share nothing but their inputs, so there is nothing to wait for between them, and their cut depends on shapes
-//! alone. Every sum runs over `k` in order, cut every `K_BLOCK` terms: the bits are the same at any number of threads.
-//!
-//! Factors whose numbers can be read where they are, and are not read often enough to repay a copy, are not packed.
-//!
-//! Source: the order of loops follows K. Goto and R. van de Geijn, "Anatomy of high-performance matrix multiplication",
-//! ACM TOMS 34 (2008), with the roles of the factors exchanged (`c` is row-major here).
+//! Small outputs with long sums (the gradient of a convolution's weights) would give too few tasks: their sums are cut
+//! into slices, which are added in order at the end.
 
-use std::marker::PhantomData;
-use std::ops::Range;
-
-use super::lane::{Lane, Lanes, One};
+use super::lane::{Lane, Lanes};
 use super::pack::Source;
-use super::tile::{self, Finish, Tile};
-use super::{Epilogue, Mat, MatsMut, portable};
-use crate::simd::{Kernel, Level};
-use crate::{Accum, Buffer, Real, parallel};
+use super::task::{Task, Tiled, copies_a};
+use super::tile::Finish;
+use super::{Epilogue, MatsMut, portable};
+use crate::simd::Level;
+use crate::{Accum, Buffer, Real, parallel, simd};
 
-/// Terms of a sum between two visits to the output: a panel of `b` (128 bytes a term) stays in the caches.
-const K_BLOCK: usize = 512;
-/// Rows of a task: `a`'s block of 256 x 512 numbers takes half of a 1 MiB L2 cache.
+/// The most rows of a task: `a`'s block of 256 x 512 numbers takes half of a 1 MiB L2 cache.
 const ROW_BLOCK: usize = 256;
+/// Columns of a task are cut at multiples of this: two of the longest registers.
+const COL_UNIT: usize = 32;
 /// Multiplications worth a task of its own: about 10 microseconds.
 const TASK: usize = 1 << 19;
 /// Tasks wanted of a product that is large enough.
 const TASKS: usize = 16;
-
-/// Columns of a task are cut at multiples of this: two of the longest registers.
-const COL_UNIT: usize = 32;
-/// Up to so many rows of tiles `b` is read in place.
-const B_TILES: usize = 2;
-/// Up to so many columns of tiles `a` is read in place.
-const A_COLUMNS: usize = 8;
+/// Tasks that are cut to save packing keep at least so many rows or columns.
+const GOOD_SIDE: usize = 64;
+/// No task is cut to fewer rows.
+const LEAST_ROWS: usize = 14;
+/// The fewest terms of a slice.
+const SLICE: usize = 1024;
 
 /// What kernels need to know of a number type.
 pub(crate) trait Element: Real + Lanes + portable::Product {}
@@ -53,10 +42,32 @@ pub(crate) struct Size {
     pub(crate) k: usize,
 }
 
+impl Size {
+    /// Multiplications.
+    fn work(self) -> usize {
+        self.m * self.n * self.k
+    }
+
+    /// Into how many slices the sums are cut.
+    fn slices(self) -> usize {
+        if self.k < 2 * SLICE || self.work() < 2 * TASK {
+            return 1;
+        }
+        (TASKS * GOOD_SIDE * GOOD_SIDE / (self.m * self.n)).clamp(1, TASKS.min(self.k / SLICE))
+    }
+}
+
+/// Part `i` of `parts` nearly equal parts of `0..len`, cut at multiples of `unit`.
+#[inline(always)]
+pub(super) fn part(i: usize, parts: usize, len: usize, unit: usize) -> std::ops::Range<usize> {
+    let units = len.div_ceil(unit);
+    (i * units / parts * unit)..((i + 1) * units / parts * unit).min(len)
+}
+
 /// How the products of a batch are cut into tasks.
 #[derive(Clone, Copy, Debug)]
 struct Cut {
-    /// Tasks along the rows and the columns of one product.
+    /// Parts of the rows and of the columns of one product.
     rows: usize,
     cols: usize,
     /// How many tasks, one after another, are handed to a thread at once.
@@ -64,42 +75,39 @@ struct Cut {
 }
 
 impl Cut {
-    /// Cuts the longer side of a task until there are enough tasks, or they would become too small.
-    fn new(batch: usize, size: Size) -> Cut {
-        let Size { m, n, k } = size;
-        let work = m * n * k;
+    /// Cuts tasks in two until there are enough, or they would become too small: across the rows if only `a` has to be
+    /// packed (each task packs its own rows once), across the columns if only `b` has, else across the longer side.
+    fn new(batch: usize, size: Size, packs_a: bool, packs_b: bool) -> Cut {
+        let Size { m, n, .. } = size;
+        let work = size.work();
         let mut cut = Cut { rows: m.div_ceil(ROW_BLOCK), cols: 1, group: 1 };
         if work < TASK {
             cut.group = (TASK / work.max(1)).min(batch);
         }
         while batch * cut.rows * cut.cols < TASKS && work / (cut.rows * cut.cols) >= 2 * TASK {
             let (rows, cols) = (m / cut.rows, n / cut.cols);
-            if cols >= rows && cols >= 64 {
-                cut.cols *= 2;
-            } else if rows >= 28 {
-                cut.rows *= 2;
-            } else {
+            let cut_rows = match (packs_a, packs_b) {
+                (true, false) => rows >= 2 * GOOD_SIDE || cols < 2 * COL_UNIT,
+                (false, true) => rows > cols && cols < 2 * GOOD_SIDE,
+                _ => rows > cols || cols < 2 * COL_UNIT,
+            };
+            if cut_rows && rows < 2 * LEAST_ROWS || !cut_rows && cols < 2 * COL_UNIT {
                 break;
             }
+            *(if cut_rows { &mut cut.rows } else { &mut cut.cols }) *= 2;
         }
         cut
     }
 }
 
-/// Part `i` of `parts` nearly equal parts of `0..len`, cut at multiples of `unit`.
-#[inline(always)]
-fn part(i: usize, parts: usize, len: usize, unit: usize) -> Range<usize> {
-    let units = len.div_ceil(unit);
-    (i * units / parts * unit)..((i + 1) * units / parts * unit).min(len)
-}
-
 /// `c[i] = epilogue(a[i] b[i])` for each product `i` of a batch, where `factors(i)` gives `a[i]` and `b[i]`.
 ///
 /// This is the door for other kernels: a [`Source`] can make its numbers while it packs them (the patches of an image).
-/// The lanes of `a` are the rows of the output, those of `b` its columns. Biases are the same for all products.
+/// The lanes of `a` are the rows of the output, those of `b` its columns; both have `size.k` terms. Biases are the same
+/// for all products. `factors` is called once or a few times for each product, and should be cheap.
 ///
 /// # Panics
-/// If the machine lacks the level, or a bias has another length than its side. Sources panic if they are too small.
+/// If the machine lacks the level, the outputs are not `size.m x size.n`, or a bias has another length than its side.
 pub(crate) fn gemm_packed<T: Element, A: Source<T>, B: Source<T>>(
     level: Level,
     size: Size,
@@ -107,40 +115,83 @@ pub(crate) fn gemm_packed<T: Element, A: Source<T>, B: Source<T>>(
     c: &mut MatsMut<'_, T>,
     epilogue: Epilogue<'_, T>,
 ) {
-    assert!(crate::simd::available().contains(&level), "SIMD level {} is not available", level.name());
-    assert_eq!((c.rows, c.cols), (size.m, size.n), "gemm: the output has another size");
-    assert!(epilogue.col_bias.is_none_or(|x| x.len() == size.n), "gemm: the column bias has another length");
-    assert!(epilogue.row_bias.is_none_or(|x| x.len() == size.m), "gemm: the row bias has another length");
+    let Size { m, n, .. } = size;
+    assert!(simd::available().contains(&level), "SIMD level {} is not available", level.name());
+    assert_eq!((c.rows, c.cols), (m, n), "gemm: the output has another size");
+    assert!(epilogue.col_bias.is_none_or(|x| x.len() == n), "gemm: the column bias has another length");
+    assert!(epilogue.row_bias.is_none_or(|x| x.len() == m), "gemm: the row bias has another length");
     let batch = c.count();
-    if size.m == 0 || size.n == 0 || batch == 0 {
+    if m == 0 || n == 0 || batch == 0 {
         return;
     }
-    let start = Start(c.data.as_mut_ptr());
-    let c = &*c;
-    let cut = Cut::new(batch, size);
-    let (parts, tasks) = (cut.rows * cut.cols, batch * cut.rows * cut.cols);
+    let slices = if batch == 1 { size.slices() } else { 1 };
+    if slices == 1 {
+        return run(level, size, 1, &factors, c, epilogue);
+    }
+    let mut sums = Buffer::<T>::unspecified(slices * m * n);
+    let (places, shape) = ([m * n], [slices]);
+    let mut outputs = MatsMut::new(&mut sums, (m, n), n, &shape, &places);
+    run(level, size, slices, &factors, &mut outputs, Epilogue::plain(Accum::Replace));
+    let (total, rest) = sums.split_at_mut(m * n);
+    for slice in rest.chunks(m * n) {
+        total.iter_mut().zip(slice).for_each(|(x, &y)| *x += y);
+    }
+    let row_stride = c.row_stride;
+    for (i, total) in total.chunks(n).enumerate() {
+        let row = &mut c.data[i * row_stride..][..n];
+        match epilogue.accum {
+            Accum::Replace => row.copy_from_slice(total),
+            Accum::Add => row.iter_mut().zip(total).for_each(|(x, &y)| *x += y),
+        }
+    }
+    let finish = Finish::new(&epilogue, 0, 0);
+    // SAFETY: `MatsMut` checked that the output lies inside its data; the biases have been checked above.
+    unsafe { portable::finish(c.data.as_mut_ptr(), row_stride, m, n, &finish) };
+}
+
+/// Runs all tasks. Output `i` is slice `i % slices` of product `i / slices`.
+fn run<T: Element, A: Source<T>, B: Source<T>>(
+    level: Level,
+    size: Size,
+    slices: usize,
+    factors: &(impl Fn(usize) -> (A, B) + Sync + Send),
+    c: &mut MatsMut<'_, T>,
+    epilogue: Epilogue<'_, T>,
+) {
+    let Size { m, n, k } = size;
+    let (start, c_row, outputs) = (Start(c.data.as_mut_ptr()), c.row_stride, c.count());
+    // SAFETY: the level is available, as `gemm_packed` checked; `c` is borrowed mutably, `MatsMut` has a place of its own for
+    // each element of each output, and tasks below are different parts of them.
+    let compute = |a: &A, b: &B, task: Task<'_, T>| unsafe {
+        task.check(a, b);
+        match level {
+            Level::Portable => task.portable(a, b),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => <T::Half as Lane>::enter(Tiled::<T, T::Half, A, B>::new(a, b, task)),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => <T::Wide as Lane>::enter(Tiled::<T, T::Wide, A, B>::new(a, b, task)),
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => unreachable!("the level is not available"),
+        }
+    };
+    let (a, b) = factors(0);
+    if outputs == 1 && m <= ROW_BLOCK && size.work() < 2 * TASK {
+        // The usual small product: no time for anything else.
+        return compute(&a, &b, Task { ks: 0..k, rows: 0..m, cols: 0..n, c: start.at(0), c_row, epilogue });
+    }
+    let packs_a = a.in_place().is_none_or(|a| copies_a(&a, n.div_ceil(COL_UNIT)));
+    let packs_b = b.in_place().is_none_or(|b| b.row_stride != 1);
+    let cut = Cut::new(outputs, size, packs_a, packs_b);
+    let (c, parts) = (&*c, cut.rows * cut.cols);
+    let tasks = outputs * parts;
     parallel::for_each(tasks.div_ceil(cut.group), |group| {
         for task in group * cut.group..((group + 1) * cut.group).min(tasks) {
-            let (a, b) = factors(task / parts);
-            let rows = part(task % parts % cut.rows, cut.rows, size.m, 1);
-            let cols = part(task % parts / cut.rows, cut.cols, size.n, COL_UNIT);
-            let (c_row, at) = (c.row_stride, c.offset(task / parts));
-            // SAFETY: `MatsMut` checked that each product has a place of its own inside the data.
-            let c = unsafe { start.at(at) };
-            let task = Task { a: &a, b: &b, k: size.k, rows, cols, c, c_row, epilogue };
-            // SAFETY: the level is available; each task writes its own rows and columns of its own product, and `c` is
-            // borrowed mutably meanwhile.
-            unsafe {
-                match level {
-                    Level::Portable => task.portable(),
-                    #[cfg(target_arch = "x86_64")]
-                    Level::Avx2 => <T::Half as Lane>::enter(Tiled::<T, T::Half, A, B>(task, PhantomData)),
-                    #[cfg(target_arch = "x86_64")]
-                    Level::Avx512 => <T::Wide as Lane>::enter(Tiled::<T, T::Wide, A, B>(task, PhantomData)),
-                    #[cfg(not(target_arch = "x86_64"))]
-                    _ => unreachable!("the level is not available"),
-                }
-            }
+            let (i, part_of) = (task / parts, task % parts);
+            let (a, b) = factors(i / slices);
+            let ks = part(i % slices, slices, k, 16);
+            let rows = part(part_of % cut.rows, cut.rows, m, 1);
+            let cols = part(part_of / cut.rows, cut.cols, n, COL_UNIT);
+            compute(&a, &b, Task { ks, rows, cols, c: start.at(c.offset(i)), c_row, epilogue });
         }
     });
 }
@@ -153,152 +204,7 @@ unsafe impl<T: Send> Send for Start<T> {}
 unsafe impl<T: Send> Sync for Start<T> {}
 
 impl<T> Start<T> {
-    /// # Safety
-    /// `at` lies inside the output.
-    unsafe fn at(&self, at: usize) -> *mut T {
-        // SAFETY: the caller's.
-        unsafe { self.0.add(at) }
+    fn at(&self, at: usize) -> *mut T {
+        self.0.wrapping_add(at)
     }
-}
-
-/// Some rows and columns of one product.
-struct Task<'a, T, A, B> {
-    a: &'a A,
-    b: &'a B,
-    k: usize,
-    rows: Range<usize>,
-    cols: Range<usize>,
-    /// Element (0, 0) of the product's output.
-    c: *mut T,
-    c_row: usize,
-    epilogue: Epilogue<'a, T>,
-}
-
-impl<T: Element, A: Source<T>, B: Source<T>> Task<'_, T, A, B> {
-    /// Adds to the output or replaces it, from the first block of terms on.
-    fn adds(&self, ks: &Range<usize>) -> bool {
-        ks.start > 0 || self.epilogue.accum == Accum::Add
-    }
-
-    /// What happens at the store of a tile that starts at `row` and `col`, for the terms `ks`.
-    fn finish(&self, ks: &Range<usize>, row: usize, col: usize) -> Finish<T> {
-        let last = ks.end == self.k;
-        let bias = |bias: Option<&[T]>, at: usize| match bias {
-            Some(bias) if last => bias[at..].as_ptr(),
-            _ => std::ptr::null(),
-        };
-        Finish {
-            add: self.adds(ks),
-            col_bias: bias(self.epilogue.col_bias, col),
-            row_bias: bias(self.epilogue.row_bias, row),
-            relu: last && self.epilogue.relu,
-        }
-    }
-
-    /// The blocks of terms, nearly equal; one empty block if there are no terms.
-    fn k_blocks(&self) -> impl Iterator<Item = Range<usize>> + use<T, A, B> {
-        let (k, blocks) = (self.k, self.k.div_ceil(K_BLOCK).max(1));
-        (0..blocks).map(move |i| part(i, blocks, k, 16))
-    }
-
-    /// The task for levels without kernels of their own.
-    ///
-    /// # Safety
-    /// Nobody else uses this part of the output.
-    unsafe fn portable(&self) {
-        let (rows, cols) = (self.rows.len(), self.cols.len());
-        if rows == 0 || cols == 0 {
-            return;
-        }
-        // SAFETY: `MatsMut` checked that the part lies inside the output.
-        let c = unsafe { self.c.add(self.rows.start * self.c_row + self.cols.start) };
-        if let (Some(a), Some(b)) = (self.a.in_place(), self.b.in_place()) {
-            let (a, b) = (a.row_range(self.rows.clone()), b.row_range(self.cols.clone()).t());
-            // SAFETY: as above.
-            unsafe { portable::product(a, b, self.epilogue.accum, c, self.c_row) };
-        } else {
-            let mut a = Buffer::unspecified(rows * self.k.min(K_BLOCK + 16));
-            let mut b = Buffer::unspecified(cols * self.k.min(K_BLOCK + 16));
-            for ks in self.k_blocks() {
-                let accum = if self.adds(&ks) { Accum::Add } else { Accum::Replace };
-                self.a.pack::<One<T>>(ks.clone(), self.rows.clone(), rows, &mut a);
-                self.b.pack::<One<T>>(ks.clone(), self.cols.clone(), cols, &mut b);
-                let (a, b) = (Mat::new(&a, rows, ks.len(), 1, rows), Mat::row_major(&b, ks.len(), cols));
-                // SAFETY: as above.
-                unsafe { portable::product(a, b, accum, c, self.c_row) };
-            }
-        }
-        let finish = self.finish(&(0..self.k), self.rows.start, self.cols.start);
-        // SAFETY: as above; the biases were checked to have as many numbers as the output rows and columns.
-        unsafe { portable::finish(c, self.c_row, rows, cols, &finish) };
-    }
-}
-
-/// A task that is computed in tiles.
-struct Tiled<'a, T, L, A, B>(Task<'a, T, A, B>, PhantomData<L>);
-
-impl<T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Kernel for Tiled<'_, T, L, A, B> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Task { a, b, ref rows, ref cols, c, c_row, .. } = self.0;
-        let (tiles, width) = (rows.len().div_ceil(L::ROWS), 2 * L::LANES);
-        let a_width = rows.len().min(L::ROWS).next_multiple_of(L::LANES);
-        let k_max = self.0.k.min(K_BLOCK + 16);
-        let a_here = a.in_place().filter(|a| reads_a_in_place(a, cols.len().div_ceil(width)));
-        let b_here = b.in_place().filter(|b| b.row_stride == 1 && tiles <= B_TILES);
-        let a_len = if a_here.is_some() { 0 } else { tiles * a_width * k_max };
-        let b_len = if b_here.is_some() && cols.len() % L::LANES == 0 { 0 } else { width * k_max };
-        let mut packed = Buffer::<T>::unspecified(a_len + b_len);
-        let (a_packed, b_packed) = packed.split_at_mut(a_len);
-        for ks in self.0.k_blocks() {
-            let panel = a_width * ks.len();
-            if a_here.is_none() {
-                for i in 0..tiles {
-                    let part = part(i, tiles, rows.len(), 1);
-                    let lanes = rows.start + part.start..rows.start + part.end;
-                    a.pack::<L>(ks.clone(), lanes, a_width, &mut a_packed[i * panel..(i + 1) * panel]);
-                }
-            }
-            for col in cols.clone().step_by(width) {
-                let count = (cols.end - col).min(width);
-                let (b, b_k) = match b_here {
-                    Some(b) if count % L::LANES == 0 && !ks.is_empty() => {
-                        (b.data[col + ks.start * b.col_stride..].as_ptr(), b.col_stride)
-                    }
-                    _ => {
-                        let width = count.next_multiple_of(L::LANES);
-                        b.pack::<L>(ks.clone(), col..col + count, width, b_packed);
-                        (b_packed.as_ptr(), width)
-                    }
-                };
-                for i in 0..tiles {
-                    let part = part(i, tiles, rows.len(), 1);
-                    let row = rows.start + part.start;
-                    let (a, a_row, a_k) = match a_here {
-                        Some(a) if !ks.is_empty() => {
-                            let start = &a.data[row * a.row_stride + ks.start * a.col_stride..];
-                            (start.as_ptr(), a.row_stride, a.col_stride)
-                        }
-                        _ => (a_packed[i * panel..].as_ptr(), 1, a_width),
-                    };
-                    let finish = self.0.finish(&ks, row, col);
-                    // SAFETY: the part lies inside the output (see `gemm_packed`).
-                    let c = unsafe { c.add(row * c_row + col) };
-                    let tile =
-                        Tile { a, a_row, a_k, b, b_k, k: ks.len(), c, c_row, rows: part.len(), cols: count, finish };
-                    // SAFETY: we run inside `L::enter`; the panels hold all terms of all lanes, and matrices that are
-                    // read in place have them too, in whole registers.
-                    unsafe { tile::compute::<L>(&tile) };
-                }
-            }
-        }
-    }
-}
-
-/// Whether tiles read `a` where it stands, for this many columns of tiles: where few of them repay packing.
-fn reads_a_in_place<T: Real>(a: &Mat<'_, T>, columns: usize) -> bool {
-    // Rows whose distance is a multiple of the L1 cache's way share its lines.
-    columns <= 2 || (a.col_stride == 1 && columns <= A_COLUMNS && !(a.row_stride * T::BYTES).is_multiple_of(2048))
 }

@@ -127,11 +127,14 @@ mod x86 {
         type Half = __m256d;
     }
 
+    // Kernels stay functions of their own: one tile's accumulators need all registers.
+    #[inline(never)]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
     fn avx512<K: Kernel>(kernel: K) -> K::Output {
         kernel.run()
     }
 
+    #[inline(never)]
     #[target_feature(enable = "avx2,fma")]
     fn avx2<K: Kernel>(kernel: K) -> K::Output {
         kernel.run()

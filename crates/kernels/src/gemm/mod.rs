@@ -7,16 +7,20 @@ use crate::simd::{self, Level};
 
 mod batch;
 mod driver;
+mod gemv;
 mod lane;
 mod pack;
 mod portable;
 pub mod reference;
+mod task;
 #[cfg(test)]
 mod tests;
 mod tile;
 
 pub use batch::{Mats, MatsMut};
-use driver::{Element, Size, gemm_packed};
+pub(crate) use driver::{Element, Size, gemm_packed};
+pub(crate) use lane::{Lane, Lanes, One};
+pub(crate) use pack::{MAX_LANES, transpose_square};
 
 /// A read-only matrix: element `(i, j)` stands at `data[i * row_stride + j * col_stride]`.
 #[derive(Clone, Copy, Debug)]

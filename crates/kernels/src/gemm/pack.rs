@@ -17,7 +17,7 @@ use super::lane::Lane;
 use crate::Real;
 
 /// The longest register.
-const MAX_LANES: usize = 16;
+pub(crate) const MAX_LANES: usize = 16;
 
 /// A factor of a product, as a source of panels.
 ///
@@ -42,7 +42,7 @@ impl<T: Real> Source<T> for Mat<'_, T> {
     #[inline(always)]
     fn pack<L: Lane<Num = T>>(&self, ks: Range<usize>, lanes: Range<usize>, width: usize, panel: &mut [T]) {
         assert!(ks.end <= self.cols && lanes.end <= self.rows, "the panel lies outside the matrix");
-        assert!(panel.len() >= ks.len() * width && width >= lanes.len() && width % L::LANES == 0);
+        assert!(panel.len() >= ks.len() * width && width >= lanes.len() && width.is_multiple_of(L::LANES));
         if ks.is_empty() || lanes.is_empty() {
             return;
         }
@@ -83,16 +83,23 @@ unsafe fn copy_rows<L: Lane>(
     width: usize,
     to: *mut L::Num,
 ) {
-    let whole = count / L::LANES * L::LANES;
     // SAFETY: the caller's; the last register reads only what exists.
     unsafe {
+        if count == 2 * L::LANES {
+            // The panels of whole columns: nearly all of them.
+            for p in 0..k {
+                let (from, to) = (from.add(p * stride), to.add(p * width));
+                let (x, y) = (L::load(from), L::load(from.add(L::LANES)));
+                x.store(to);
+                y.store(to.add(L::LANES));
+            }
+            return;
+        }
         for p in 0..k {
             let (from, to) = (from.add(p * stride), to.add(p * width));
-            for lane in (0..whole).step_by(L::LANES) {
-                L::load(from.add(lane)).store(to.add(lane));
-            }
-            if whole < count {
-                L::load_first(from.add(whole), count - whole).store(to.add(whole));
+            for lane in (0..count).step_by(L::LANES) {
+                let rest = (count - lane).min(L::LANES);
+                L::load_first(from.add(lane), rest).store(to.add(lane));
             }
         }
     }
@@ -140,7 +147,7 @@ unsafe fn transpose<L: Lane>(
 /// # Safety
 /// The CPU has the registers.
 #[inline(always)]
-unsafe fn transpose_square<L: Lane>(square: &mut [L; MAX_LANES]) {
+pub(crate) unsafe fn transpose_square<L: Lane>(square: &mut [L; MAX_LANES]) {
     for _ in 0..L::LANES.trailing_zeros() {
         let old = *square;
         for i in 0..L::LANES / 2 {

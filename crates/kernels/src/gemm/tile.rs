@@ -16,7 +16,9 @@
 #![allow(clippy::needless_range_loop)]
 
 use std::mem::MaybeUninit;
+use std::ptr::null;
 
+use super::Epilogue;
 use super::lane::Lane;
 use crate::simd::Kernel;
 
@@ -30,6 +32,9 @@ pub(super) struct Tile<T> {
     /// `b[0, 0]`; `b[p, j]` stands `p * b_k + j` numbers further. All registers of a row are readable.
     pub(super) b: *const T,
     pub(super) b_k: usize,
+    /// Where the tile, while it reads it, leaves a packed copy of `b` for the tiles below: register after register. Null
+    /// for no copy. The copy costs next to nothing here, since the stores wait for no one.
+    pub(super) b_copy: *mut T,
     /// Terms of each sum.
     pub(super) k: usize,
     /// `c[0, 0]`; `c[i, j]` stands `i * c_row + j` numbers further.
@@ -54,7 +59,26 @@ pub(super) struct Finish<T> {
     pub(super) relu: bool,
 }
 
+impl<T> Default for Finish<T> {
+    /// Replaces the output.
+    fn default() -> Self {
+        Finish { add: false, col_bias: null(), row_bias: null(), relu: false }
+    }
+}
+
 impl<T> Finish<T> {
+    /// The epilogue, for a tile that starts at `row` and `col`. It does not add.
+    #[inline(always)]
+    pub(super) fn new(epilogue: &Epilogue<'_, T>, row: usize, col: usize) -> Self {
+        let from = |bias: Option<&[T]>, at: usize| bias.map_or(null(), |bias| bias[at..].as_ptr());
+        Finish {
+            add: false,
+            col_bias: from(epilogue.col_bias, col),
+            row_bias: from(epilogue.row_bias, row),
+            relu: epilogue.relu,
+        }
+    }
+
     /// Nothing but adding or replacing.
     #[inline(always)]
     fn is_bare(&self) -> bool {
@@ -62,10 +86,10 @@ impl<T> Finish<T> {
     }
 }
 
-/// A tile of `ROWS` rows and `REGS` registers of columns.
-struct Fixed<'a, L: Lane, const ROWS: usize, const REGS: usize>(&'a Tile<L::Num>);
+/// A tile of `ROWS` rows and `REGS` registers of columns that may copy `b`.
+struct Fixed<'a, L: Lane, const ROWS: usize, const REGS: usize, const COPY: bool>(&'a Tile<L::Num>);
 
-impl<L: Lane, const ROWS: usize, const REGS: usize> Kernel for Fixed<'_, L, ROWS, REGS> {
+impl<L: Lane, const ROWS: usize, const REGS: usize, const COPY: bool> Kernel for Fixed<'_, L, ROWS, REGS, COPY> {
     type Output = ();
 
     #[inline(always)]
@@ -75,11 +99,14 @@ impl<L: Lane, const ROWS: usize, const REGS: usize> Kernel for Fixed<'_, L, ROWS
         // CPU has the registers (see `compute`).
         unsafe {
             let mut acc = [[L::splat(L::Num::default()); REGS]; ROWS];
-            let (mut a, mut b) = (a, b);
+            let (mut a, mut b, mut copy) = (a, b, self.0.b_copy);
             for _ in 0..k {
                 let mut row = [L::splat(L::Num::default()); REGS];
                 for j in 0..REGS {
                     row[j] = L::load(b.add(j * L::LANES));
+                    if COPY {
+                        row[j].store(copy.add(j * L::LANES));
+                    }
                 }
                 for i in 0..ROWS {
                     let x = L::splat(*a.add(i * a_row));
@@ -89,13 +116,16 @@ impl<L: Lane, const ROWS: usize, const REGS: usize> Kernel for Fixed<'_, L, ROWS
                 }
                 a = a.wrapping_add(a_k);
                 b = b.wrapping_add(b_k);
+                if COPY {
+                    copy = copy.wrapping_add(REGS * L::LANES);
+                }
             }
             self.store(acc);
         }
     }
 }
 
-impl<L: Lane, const ROWS: usize, const REGS: usize> Fixed<'_, L, ROWS, REGS> {
+impl<L: Lane, const ROWS: usize, const REGS: usize, const COPY: bool> Fixed<'_, L, ROWS, REGS, COPY> {
     /// Applies the epilogue and stores.
     ///
     /// The accumulators are only used in loops that the compiler unrolls, else they would live in memory.
@@ -123,29 +153,35 @@ impl<L: Lane, const ROWS: usize, const REGS: usize> Fixed<'_, L, ROWS, REGS> {
                         acc[i][j].store(start.add((i * REGS + j) * L::LANES));
                     }
                 }
-                store_finished::<L>(tile, start, REGS * L::LANES);
+                let from = (start.cast_const(), REGS * L::LANES);
+                store_finished::<L>((ROWS, tile.cols), from, (tile.c, tile.c_row), &tile.finish);
             }
         }
     }
 }
 
-/// Stores a tile from a detour in memory, whose rows are `width` long, for the less frequent kinds of epilogue.
+/// Stores `rows x cols` numbers through all of the epilogue. Rows start every `from.1` numbers in `from.0`, every `to.1`
+/// in `to.0`.
 ///
 /// # Safety
-/// As for [`compute`].
+/// The CPU has the registers; all of these numbers, and the biases of all rows and columns, are there.
 #[inline(always)]
-unsafe fn store_finished<L: Lane>(tile: &Tile<L::Num>, detour: *const L::Num, width: usize) {
-    let finish = &tile.finish;
+pub(super) unsafe fn store_finished<L: Lane>(
+    (rows, cols): (usize, usize),
+    from: (*const L::Num, usize),
+    to: (*mut L::Num, usize),
+    finish: &Finish<L::Num>,
+) {
     // SAFETY: the caller's; partial registers touch only the columns that exist.
     unsafe {
         let zero = L::splat(L::Num::default());
-        for col in (0..tile.cols).step_by(L::LANES) {
-            let count = (tile.cols - col).min(L::LANES);
+        for col in (0..cols).step_by(L::LANES) {
+            let count = (cols - col).min(L::LANES);
             let col_bias =
                 if finish.col_bias.is_null() { zero } else { L::load_first(finish.col_bias.add(col), count) };
-            for i in 0..tile.rows {
-                let c = tile.c.add(i * tile.c_row + col);
-                let mut x = L::load(detour.add(i * width + col));
+            for i in 0..rows {
+                let c = to.0.add(i * to.1 + col);
+                let mut x = L::load_first(from.0.add(i * from.1 + col), count);
                 if finish.add {
                     x = L::load_first(c, count).add(x);
                 }
@@ -178,10 +214,11 @@ pub(super) unsafe fn compute<L: Lane>(tile: &Tile<L::Num>) {
                     if $rows <= L::ROWS {
                         // SAFETY: the caller's.
                         unsafe {
-                            if tile.cols > L::LANES {
-                                L::enter(Fixed::<L, $rows, 2>(tile));
-                            } else {
-                                L::enter(Fixed::<L, $rows, 1>(tile));
+                            match (tile.cols > L::LANES, tile.b_copy.is_null()) {
+                                (true, true) => L::enter(Fixed::<L, $rows, 2, false>(tile)),
+                                (true, false) => L::enter(Fixed::<L, $rows, 2, true>(tile)),
+                                (false, true) => L::enter(Fixed::<L, $rows, 1, false>(tile)),
+                                (false, false) => L::enter(Fixed::<L, $rows, 1, true>(tile)),
                             }
                         }
                     }

@@ -1,44 +1,336 @@
-//! Single precision.
+//! Single precision: exponential and logarithm, and what follows from them, without branches.
+//!
+//! Every function is straight-line code of additions, multiplications, comparisons that select, and integer operations on
+//! the bits of a number. A loop over it becomes vector instructions at every [`Level`](crate::simd::Level), and because
+//! nothing is fused (`a * b + c` rounds twice) each level gives the same bits. All follow one pattern: the argument is
+//! reduced to a small interval, a polynomial does the work there, the result is put together again.
+//!
+//! ```text
+//! exp x    = 2^n e^r                 x = n ln 2 + r,   |r| <= ln(2)/2
+//! exp_m1 x = 2^n (e^r - 1) + (2^n - 1)
+//! ln x     = k ln 2 + ln(1 + f)      x = 2^k (1 + f),  sqrt(1/2) <= 1 + f < sqrt(2)
+//! tanh x   = e / (e + 2)             e = exp_m1 2x
+//! sigmoid x = 1 / (1 + e^-x)
+//! erf x    = x + x s(x^2) below 1, else 1 - e^(-x q(x))
+//! ```
+//!
+//! The polynomials are minimax fits (Remez's exchange in 30 digits) of the relative error of the whole function on its
+//! interval, the coefficients rounded to `f32` one after another from the lowest, each time fitting the rest again.
+//!
+//! Errors are in ULP: distances between neighboring `f32` at the exact result. The argument reduction is W. Cody and
+//! W. Waite's, "Software Manual for the Elementary Functions" (1980).
 
-/// `e^x`.
+/// `1.5 * 2^23`: adding it to a number below `2^22` rounds to an integer, which then stands in the lowest bits. Nine of
+/// these are 0 in the constant itself, so that shifting the sum's bits by 23 leaves nothing but the integer.
+const ROUND: f32 = 12_582_912.0;
+/// The first 9 bits of `ln 2`, so that a product with an integer of 15 bits is exact.
+const LN2_HI: f32 = 0.693_359_4;
+/// The rest of `ln 2`.
+const LN2_LO: f32 = -2.121_944_4e-4;
+/// The bits of 1, whose exponent stands at bit 23.
+const ONE_BITS: i32 = 127 << 23;
+
+/// `x` at most `limit`, NaN if `x` is NaN. (`f32::min` would drop the NaN.)
+#[inline(always)]
+fn at_most(x: f32, limit: f32) -> f32 {
+    if x > limit { limit } else { x }
+}
+
+/// `(n, r)` with `x = n ln 2 + r` and `|r| <= ln(2)/2` (but for rounding), for `|x| < 2^15`. Of `n`, only the lowest 9
+/// bits count.
+#[inline(always)]
+fn reduce(x: f32) -> (i32, f32) {
+    let shifted = x * std::f32::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
+    (shifted.to_bits() as i32, (x - n * LN2_HI) - n * LN2_LO)
+}
+
+/// `2^n` for `-127 < n < 128`, given by its lowest 9 bits.
+#[inline(always)]
+fn power_of_two(n: i32) -> f32 {
+    f32::from_bits((n << 23).wrapping_add(ONE_BITS) as u32)
+}
+
+/// `e^r` for `|r| <= ln(2)/2`.
+#[inline(always)]
+fn exp_small(r: f32) -> f32 {
+    let mut q = 0.001_383_671_4;
+    q = q * r + 0.008_369_14;
+    q = q * r + 0.041_668_106;
+    q = q * r + 0.166_665_17;
+    q = q * r + 0.499_999_94;
+    (q * (r * r) + r) + 1.0
+}
+
+/// `e^r - 1` for `|r| <= ln(2)/2`.
+#[inline(always)]
+fn exp_m1_small(r: f32) -> f32 {
+    let mut q = 0.000_196_617_07;
+    q = q * r + 0.001_393_509_9;
+    q = q * r + 0.008_333_644;
+    q = q * r + 0.041_666_467;
+    q = q * r + 0.166_666_66;
+    q = q * r + 0.5;
+    q * (r * r) + r
+}
+
+/// `e^x`. Error at most 1.1 ULP.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
-    x.exp()
+    // Beyond these the result is infinity and 0.
+    let x = at_most(x, 89.0);
+    let x = if x < -104.5 { -104.5 } else { x };
+    let (n, r) = reduce(x);
+    // 2^n itself may be too large or too small: it comes in two factors. (The 9 lowest bits of n/2 are right: ROUND / 2 has
+    // zeros there too.)
+    let half = n >> 1;
+    exp_small(r) * power_of_two(half) * power_of_two(n.wrapping_sub(half))
 }
 
-/// `e^x - 1`.
+/// `e^x` for `-87 <= x <= 88`, where one factor does.
+#[inline(always)]
+fn exp_normal(x: f32) -> f32 {
+    let (n, r) = reduce(x);
+    exp_small(r) * power_of_two(n)
+}
+
+/// `e^x - 1`, exact near 0. Error at most 1.5 ULP.
 #[inline(always)]
 pub fn exp_m1(x: f32) -> f32 {
-    x.exp_m1()
+    let t = at_most(x, 89.0);
+    let t = if t < -18.0 { -18.0 } else { t };
+    let (n, r) = reduce(t);
+    // Twice the sum with half of 2^n, which is a number even where 2^n is not.
+    let half = power_of_two(n.wrapping_sub(1));
+    let y = (exp_m1_small(r) * half + (half - 0.5)) * 2.0;
+    // Keeps the sign of zero, and the bit of a subnormal number that half of it would lose.
+    if x.abs() < 1e-9 { x } else { y }
 }
 
-/// The natural logarithm.
+/// `(k, m)` with `x = 2^k m` and `sqrt(1/2) <= m < sqrt(2)`, for a normal `x > 0`.
+#[inline(always)]
+fn split(x: f32) -> (i32, f32) {
+    let k = (x.to_bits() as i32).wrapping_sub(std::f32::consts::FRAC_1_SQRT_2.to_bits() as i32) >> 23;
+    (k, f32::from_bits(x.to_bits().wrapping_sub((k << 23) as u32)))
+}
+
+/// `k ln 2 + ln(1 + f)`.
+#[inline(always)]
+fn ln_sum(k: f32, f: f32) -> f32 {
+    let mut q = 0.070_545_435;
+    q = q * f - 0.118_483_09;
+    q = q * f + 0.118_626_72;
+    q = q * f - 0.123_853_99;
+    q = q * f + 0.142_199_77;
+    q = q * f - 0.166_683_12;
+    q = q * f + 0.200_020_8;
+    q = q * f - 0.250_000_27;
+    q = q * f + 0.333_333_13;
+    let square = f * f;
+    // From the smallest term to the largest.
+    let y = q * (f * square) + k * LN2_LO - 0.5 * square;
+    (y + f) + k * LN2_HI
+}
+
+/// Puts in what a logarithm is at 0 (where `x` is), below, at infinity and at NaN.
+#[inline(always)]
+fn ln_special(x: f32, argument: f32, y: f32) -> f32 {
+    let y = if x > 0.0 { y } else { f32::NAN };
+    let y = if x == 0.0 { f32::NEG_INFINITY } else { y };
+    if argument == f32::INFINITY { argument } else { y }
+}
+
+/// The natural logarithm. Error at most 1.0 ULP.
 #[inline(always)]
 pub fn ln(x: f32) -> f32 {
-    x.ln()
+    // Subnormal numbers are made normal.
+    let tiny = x < f32::MIN_POSITIVE;
+    let scaled = if tiny { x * 8_388_608.0 } else { x };
+    let (k, m) = split(scaled);
+    let k = k as f32 - if tiny { 23.0 } else { 0.0 };
+    ln_special(x, x, ln_sum(k, m - 1.0))
 }
 
-/// `ln(1 + x)`.
+/// `ln(1 + x)`, exact near 0. Error at most 1.5 ULP.
 #[inline(always)]
 pub fn ln_1p(x: f32) -> f32 {
-    x.ln_1p()
+    let u = 1.0 + x;
+    let (k, _) = split(u);
+    // 1 + f = 2^-k (1 + x), without the rounding of 1 + x. 2^-k may be subnormal where 2^(4-k) is not.
+    let scale = power_of_two(4i32.wrapping_sub(k));
+    let f = (scale * x) * 0.0625 + (scale * 0.0625 - 1.0);
+    let y = ln_special(u, x, ln_sum(k as f32, f));
+    // Keeps the sign of zero.
+    if x == 0.0 { x } else { y }
 }
 
-/// The hyperbolic tangent.
+/// The hyperbolic tangent. Error at most 2.5 ULP.
 #[inline(always)]
 pub fn tanh(x: f32) -> f32 {
-    x.tanh()
+    // From 9.02 on it is 1.
+    let (n, r) = reduce(at_most(2.0 * x.abs(), 18.1));
+    let power = power_of_two(n);
+    let e = exp_m1_small(r) * power + (power - 1.0);
+    (e / (e + 2.0)).copysign(x)
 }
 
-/// The logistic function.
+/// The logistic function `1 / (1 + e^-x)`. Error at most 2.5 ULP.
 #[inline(always)]
 pub fn sigmoid(x: f32) -> f32 {
-    let e = (-x.abs()).exp();
-    if x < 0.0 { e / (1.0 + e) } else { 1.0 / (1.0 + e) }
+    // e^-|x| cannot overflow, and neither form cancels.
+    let e = exp(-x.abs());
+    let above = if x < 0.0 { e } else { 1.0 };
+    above / (1.0 + e)
 }
 
-/// The error function.
+/// The error function `2/sqrt(pi) * integral of e^(-t^2) from 0 to x`. Error at most 1.3 ULP.
 #[inline(always)]
 pub fn erf(x: f32) -> f32 {
-    super::f64::erf(f64::from(x)) as f32
+    // Below 1: erf x = x + x s(x^2).
+    let z = x * x;
+    let mut s = 7.806_904e-5;
+    s = s * z - 0.000_799_785_3;
+    s = s * z + 0.005_187_162;
+    s = s * z - 0.026_853_347;
+    s = s * z + 0.112_835_79;
+    s = s * z - 0.376_126_26;
+    s = s * z + 0.128_379_17;
+    let small = x + x * s;
+    // From 1 on: erf x = 1 - e^(-x q(x)), which is 1 from 3.95 on.
+    let t = at_most(x.abs(), 3.95);
+    let mut q = -0.000_210_647_06;
+    q = q * t + 0.003_186_976_8;
+    q = q * t - 0.022_798_559;
+    q = q * t + 0.105_116_29;
+    q = q * t + 0.635_831_36;
+    q = q * t + 1.128_480_1;
+    let large = (1.0 - exp_normal(-t * q)).copysign(x);
+    if t < 1.0 { small } else { large }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The distance from `y` to the exact result in ULP; 0 if both are the same infinity, zero or NaN.
+    fn ulp_error(y: f32, exact: f64) -> f64 {
+        let rounded = exact as f32;
+        if exact.is_nan() || y.is_nan() || rounded.is_infinite() || y.is_infinite() {
+            // At the border to infinity the neighbor will do.
+            let same = (exact.is_nan() && y.is_nan()) || rounded == y;
+            return if same { 0.0 } else { ((f64::from(y.abs().min(f32::MAX)) - exact.abs()) / 2f64.powi(104)).abs() };
+        }
+        if exact == 0.0 {
+            assert_eq!(y.to_bits(), rounded.to_bits(), "the sign of zero");
+            return 0.0;
+        }
+        let exponent = (exact.abs().log2().floor() as i32).max(-126);
+        (f64::from(y) - exact).abs() / 2f64.powi(exponent - 23)
+    }
+
+    /// The largest error over a sample of all bit patterns and over special values: where the result is normal, and where
+    /// it is subnormal.
+    fn largest(f: fn(f32) -> f32, exact: fn(f64) -> f64) -> [(f64, f32); 2] {
+        let special = [
+            0.0,
+            1.0,
+            f32::MIN_POSITIVE,
+            1e-45,
+            f32::MAX,
+            f32::INFINITY,
+            88.722_84,
+            88.722_85,
+            103.97,
+            103.98,
+            9.02,
+            3.95,
+        ];
+        let special = special.into_iter().flat_map(|x| [x, -x]).chain([f32::NAN]);
+        let mut worst = [(0.0, 0.0); 2];
+        for x in (0..=u32::MAX).step_by(997).map(f32::from_bits).chain(special) {
+            let y = exact(f64::from(x));
+            let error = ulp_error(f(x), y);
+            let worst = &mut worst[usize::from(y.abs() < f64::from(f32::MIN_POSITIVE))];
+            assert!(!error.is_nan());
+            if error > worst.0 {
+                *worst = (error, x);
+            }
+        }
+        worst
+    }
+
+    #[track_caller]
+    fn check(f: fn(f32) -> f32, exact: fn(f64) -> f64, bound: f64, subnormal: f64) {
+        let [normal, tiny] = largest(f, exact);
+        println!("largest error: {:.3} ULP at {:e}, subnormal {:.3} at {:e}", normal.0, normal.1, tiny.0, tiny.1);
+        assert!(normal.0 <= bound, "{} ULP at {:e}", normal.0, normal.1);
+        assert!(tiny.0 <= subnormal, "{} ULP at {:e}, where the result is subnormal", tiny.0, tiny.1);
+    }
+
+    #[test]
+    fn exp_error() {
+        check(exp, f64::exp, 1.1, 1.1);
+    }
+
+    #[test]
+    fn exp_m1_error() {
+        check(exp_m1, f64::exp_m1, 1.5, 0.5);
+    }
+
+    #[test]
+    fn ln_error() {
+        check(ln, f64::ln, 1.0, 0.5);
+    }
+
+    #[test]
+    fn ln_1p_error() {
+        check(ln_1p, f64::ln_1p, 1.5, 0.5);
+    }
+
+    #[test]
+    fn tanh_error() {
+        check(tanh, f64::tanh, 2.5, 0.5);
+    }
+
+    #[test]
+    fn sigmoid_error() {
+        check(sigmoid, super::super::f64::sigmoid, 2.5, 2.5);
+    }
+
+    #[test]
+    fn erf_error() {
+        check(erf, super::super::f64::erf, 1.3, 1.3);
+    }
+
+    crate::unary!(Exp(self, x: T) = x.exp());
+    crate::unary!(ExpM1(self, x: T) = x.exp_m1());
+    crate::unary!(Ln(self, x: T) = x.ln());
+    crate::unary!(Ln1p(self, x: T) = x.ln_1p());
+    crate::unary!(Tanh(self, x: T) = x.tanh());
+    crate::unary!(Sigmoid(self, x: T) = x.sigmoid());
+    crate::unary!(Erf(self, x: T) = x.erf());
+
+    /// What a vector loop computes at every level is what the function says, bit for bit.
+    fn check_levels(f: impl crate::map::Unary + std::fmt::Debug, function: fn(f32) -> f32) {
+        let x: Vec<f32> = (0..=u32::MAX).step_by(65_521).map(f32::from_bits).filter(|x| !x.is_nan()).collect();
+        for &level in crate::simd::available() {
+            let mut y = vec![0.0; x.len()];
+            f.block_f32(level, &x, &mut y);
+            for (&x, &y) in x.iter().zip(&y) {
+                let want = function(x);
+                assert!(y.to_bits() == want.to_bits() || (y.is_nan() && want.is_nan()), "{f:?}({x:e}) at {level:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn all_levels_give_the_same_bits() {
+        check_levels(Exp {}, exp);
+        check_levels(ExpM1 {}, exp_m1);
+        check_levels(Ln {}, ln);
+        check_levels(Ln1p {}, ln_1p);
+        check_levels(Tanh {}, tanh);
+        check_levels(Sigmoid {}, sigmoid);
+        check_levels(Erf {}, erf);
+    }
 }

@@ -96,6 +96,7 @@ impl<T: Real> Kernel for ColumnMoments<'_, T> {
                     squares[i] += d * d;
                 }
             }
+            let (shift, sums, squares) = (lanes::settle(shift), lanes::settle(sums), lanes::settle(squares));
             for (i, out) in out.iter_mut().enumerate() {
                 let (shift, sum) = (shift[i].to_f64(), sums[i].to_f64());
                 *out = [shift + sum / count, squares[i].to_f64() - sum * sum / count];
@@ -218,6 +219,7 @@ impl<T: Real> Kernel for ColumnSums<'_, T> {
                     dots[i] += g[i] * (x[i] - mean[i]);
                 }
             }
+            let (sums, dots) = (lanes::settle(sums), lanes::settle(dots));
             for (i, out) in out.iter_mut().enumerate() {
                 *out = [sums[i].to_f64(), dots[i].to_f64()];
             }
@@ -430,5 +432,25 @@ mod tests {
         batch_stats(&vec![0.1; 60_000], 10_000, 2, 3, &mut mean, &mut var);
         assert_eq!(mean, [0.1; 2]);
         assert!(var.iter().all(|&v| v < 1e-15));
+    }
+
+    #[cfg(feature = "rayon")]
+    #[test]
+    fn any_number_of_threads_gives_the_same_bits() {
+        for (n, c, l) in [(64, 24, 100), (3000, 70, 1), (5, 1, 50_000)] {
+            let mut rng = SmallRng::seed_from_u64(11);
+            let (x, g): (Vec<f32>, Vec<f32>) = (values(n * c * l, 3.0, &mut rng), values(n * c * l, 0.1, &mut rng));
+            let results = [1, 2, 3].map(|threads| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads start");
+                pool.install(|| {
+                    let (mut mean, mut var) = (vec![0.0; c], vec![0.0; c]);
+                    batch_stats(&x, n, c, l, &mut mean, &mut var);
+                    let (mut dx, mut dw, mut db) = (vec![0.0; x.len()], vec![0.0; c], vec![0.0; c]);
+                    batch_norm_backward(&x, &g, n, c, l, &mean, &var, None, &mut dx, &mut dw, &mut db);
+                    [mean, var, dx, dw, db]
+                })
+            });
+            assert!(results.windows(2).all(|pair| pair[0] == pair[1]), "{n}x{c}x{l}");
+        }
     }
 }

@@ -37,7 +37,8 @@ impl Shape {
     /// For each channel, two numbers found by `segment(channel, start, end)` for pieces of its values (if its values lie
     /// in runs) or by `rows(first, last, partial)` for pieces of the batch (if they lie in columns).
     ///
-    /// The pieces depend on the shape alone; `merge(channel, piece, partial)` takes them in order.
+    /// The pieces depend on the shape alone; `merge(channel, count, partial)` takes them in order, with
+    /// the number of values in each.
     pub(super) fn pieces(
         self,
         segment: impl Fn(usize, usize, usize) -> [f64; 2] + Sync + Send,

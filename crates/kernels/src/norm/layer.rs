@@ -95,12 +95,14 @@ impl<T: Real> Kernel for Forward<'_, T> {
             match (self.weight, self.bias) {
                 (Some(w), Some(b)) => affine(x, mean, inv_std, w, b, y),
                 (weight, bias) => {
-                    y.iter_mut().zip(x).for_each(|(y, &x)| *y = (x - mean) * inv_std);
-                    if let Some(w) = weight {
-                        y.iter_mut().zip(w).for_each(|(y, &w)| *y *= w);
+                    for (y, &x) in y.iter_mut().zip(x) {
+                        *y = (x - mean) * inv_std;
                     }
-                    if let Some(b) = bias {
-                        y.iter_mut().zip(b).for_each(|(y, &b)| *y += b);
+                    for (y, &w) in y.iter_mut().zip(weight.unwrap_or(&[])) {
+                        *y *= w;
+                    }
+                    for (y, &b) in y.iter_mut().zip(bias.unwrap_or(&[])) {
+                        *y += b;
                     }
                 }
             }
@@ -273,5 +275,24 @@ mod tests {
     fn all_shapes_agree_with_the_definitions() {
         check_all::<f64>(1e-12);
         check_all::<f32>(1e-5);
+    }
+
+    #[cfg(feature = "rayon")]
+    #[test]
+    fn any_number_of_threads_gives_the_same_bits() {
+        let (rows, cols) = (1500, 70);
+        let mut rng = SmallRng::seed_from_u64(11);
+        let (x, g): (Vec<f32>, Vec<f32>) = (values(rows * cols, 3.0, &mut rng), values(rows * cols, 0.1, &mut rng));
+        let results = [1, 2, 3].map(|threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads start");
+            pool.install(|| {
+                let (mut y, mut mean, mut r) = (vec![0.0; rows * cols], vec![0.0; rows], vec![0.0; rows]);
+                layer_norm(&x, cols, 1e-5, None, None, &mut y, &mut mean, &mut r);
+                let (mut dx, mut dw, mut db) = (vec![0.0; rows * cols], vec![0.0; cols], vec![0.0; cols]);
+                layer_norm_backward(&x, &g, cols, &mean, &r, None, &mut dx, Some((&mut dw, &mut db)));
+                [y, dx, dw, db]
+            })
+        });
+        assert!(results.windows(2).all(|pair| pair[0] == pair[1]));
     }
 }

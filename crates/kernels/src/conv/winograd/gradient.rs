@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use super::strip::Strip;
+use super::strip::{Strip, from_lanes};
 use super::transform::{self, LANES};
-use super::{Blocks, ELEMENTS, Inputs, Pass, TILE, collect, padded, spread};
-use crate::conv::{Conv2d, shared::Shared};
-use crate::gemm::{Epilogue, Mat, gemm};
-use crate::simd::{self, Kernel};
+use super::{Blocks, ELEMENTS, Inputs, Pass, TILE, lanes, padded, spread};
+use crate::conv::lanes::{LaneKernel, dispatch};
+use crate::conv::{Conv2d, add_shares, shared::Shared};
+use crate::gemm::{Element, Epilogue, Lane, MAX_LANES, Mat, gemm};
 use crate::{Accum, Buffer, Real, parallel};
 
 /// Input channels of a piece of work.
@@ -24,10 +24,9 @@ struct OutputGrads<'a, T> {
     v: &'a mut [T],
 }
 
-impl<T: Real> Kernel for OutputGrads<'_, T> {
-    type Output = ();
+impl<T: Real> LaneKernel<T> for OutputGrads<'_, T> {
     #[inline(always)]
-    fn run(self) {
+    unsafe fn run<L: Lane<Num = T>>(self) {
         let OutputGrads { pass, blocks, rows, g, v } = self;
         let plane = pass.output[0] * pass.output[1];
         let width = padded(pass.outer);
@@ -35,19 +34,17 @@ impl<T: Real> Kernel for OutputGrads<'_, T> {
         let size = [TILE, TILE * blocks.across];
         let mut strip = Buffer::unspecified(size[0] * size[1] * LANES);
         let (strip, _) = strip.as_chunks_mut::<LANES>();
+        let mut half = [[T::ZERO; LANES]; ELEMENTS];
         let mut to = [[T::ZERO; LANES]; ELEMENTS];
         for (at, row) in rows.enumerate() {
             let place = Strip { image: pass.output, size, top: row % blocks.down * TILE, padding: 0 };
             for group in (0..pass.outer).step_by(LANES) {
                 let first = row / blocks.down * pass.outer + group;
-                place.read(&g[first * plane..], LANES.min(pass.outer - group), strip);
+                // SAFETY: the caller entered `L`.
+                unsafe { place.read::<L>(&g[first * plane..], LANES.min(pass.outer - group), strip) };
                 for tile in 0..blocks.across {
-                    let mut from = [[T::ZERO; LANES]; TILE * TILE];
-                    for (i, from) in from.chunks_exact_mut(TILE).enumerate() {
-                        let start = i * size[1] + tile * TILE;
-                        from.copy_from_slice(&strip[start..start + TILE]);
-                    }
-                    transform::output_grad_tile(&from, &mut to);
+                    let from = |i, j| &strip[i * size[1] + tile * TILE + j];
+                    transform::output_grad_tile(from, &mut half, &mut to);
                     spread(&to, &mut v[(at * blocks.across + tile) * width + group..], pitch);
                 }
             }
@@ -65,21 +62,31 @@ struct WeightGrads<'a, T> {
     at: usize,
 }
 
-impl<T: Real> Kernel for WeightGrads<'_, T> {
-    type Output = ();
+impl<T: Real> LaneKernel<T> for WeightGrads<'_, T> {
     #[inline(always)]
-    fn run(self) {
+    unsafe fn run<L: Lane<Num = T>>(self) {
         let WeightGrads { pass, channels, du, dw, at } = self;
         let width = padded(pass.outer);
         let pitch = channels.len() * width;
-        let mut to = [[T::ZERO; LANES]; 9];
+        let mut half = [[T::ZERO; LANES]; ELEMENTS];
+        let zero = [T::ZERO; LANES];
+        let mut to = [[T::ZERO; LANES]; MAX_LANES];
         for group in (0..pass.outer).step_by(LANES) {
             for (c, channel) in channels.clone().enumerate() {
-                transform::weight_grad_tile(&collect(&du[c * width + group..], pitch), &mut to);
-                for lane in 0..LANES.min(pass.outer - group) {
-                    // SAFETY: each piece of work has its own share of `dw` or its own channels.
-                    let dw = unsafe { dw.part(at + ((group + lane) * pass.inner + channel) * 9, 9) };
-                    dw.iter_mut().zip(&to).for_each(|(dw, to)| *dw = to[lane]);
+                let du = &du[c * width + group..];
+                transform::weight_grad_tile(
+                    |i, j| lanes(&du[(i * 6 + j) * pitch..]),
+                    &mut half,
+                    to.first_chunk_mut().expect("nine are there"),
+                );
+                let count = LANES.min(pass.outer - group);
+                let pitch = pass.inner * 9;
+                let start = at + (group * pass.inner + channel) * 9;
+                // SAFETY: `place` checks that all of it lies inside; each piece of work has its own share of `dw` or its
+                // own channels. `to` has room behind the nine for a register.
+                unsafe {
+                    let dw = dw.place(start, (count - 1) * pitch + 9);
+                    from_lanes::<L>(to.as_flattened().as_ptr(), zero.as_ptr(), count, 9, dw, pitch);
                 }
             }
         }
@@ -88,7 +95,7 @@ impl<T: Real> Kernel for WeightGrads<'_, T> {
 
 /// [`weight_grad`](crate::conv::weight_grad) where this path [`applies`](super::applies). Pieces: some channels of a fixed
 /// share of the tiles; the shares are added up in order.
-pub(in crate::conv) fn weight_grad<T: Real>(geometry: &Conv2d, x: &[T], g: &[T], dw: &mut [T]) {
+pub(in crate::conv) fn weight_grad<T: Element>(geometry: &Conv2d, x: &[T], g: &[T], dw: &mut [T]) {
     let pass = Pass::forward(geometry);
     let blocks = pass.blocks();
     let parts = pass.inner.div_ceil(CHANNELS);
@@ -109,8 +116,8 @@ pub(in crate::conv) fn weight_grad<T: Real>(geometry: &Conv2d, x: &[T], g: &[T],
             let rows = blocks.rows(block);
             let tiles = rows.len() * blocks.across;
             let (channels, v) = (channels.clone(), &mut inputs[..]);
-            simd::dispatch(Inputs { pass: &pass, blocks: &blocks, rows: rows.clone(), channels, x, v });
-            simd::dispatch(OutputGrads { pass: &pass, blocks: &blocks, rows, g, v: &mut outputs });
+            dispatch(Inputs { pass: &pass, blocks: &blocks, rows: rows.clone(), channels, x, v });
+            dispatch(OutputGrads { pass: &pass, blocks: &blocks, rows, g, v: &mut outputs });
             let accum = if block == share * together { Accum::Replace } else { Accum::Add };
             for (e, du) in du.chunks_exact_mut(height * width).enumerate() {
                 let v = Mat::new(&inputs[e * tiles * padded(height)..], tiles, height, padded(height), 1);
@@ -118,13 +125,9 @@ pub(in crate::conv) fn weight_grad<T: Real>(geometry: &Conv2d, x: &[T], g: &[T],
                 gemm(v.t(), g, du, Epilogue::plain(accum));
             }
         }
-        simd::dispatch(WeightGrads { pass: &pass, channels, du: &du, dw: &target, at: share * len });
+        dispatch(WeightGrads { pass: &pass, channels, du: &du, dw: &target, at: share * len });
     });
     if shares > 1 {
-        let mut partial = partial.chunks_exact(len);
-        dw.copy_from_slice(partial.next().expect("there is a share"));
-        for share in partial {
-            dw.iter_mut().zip(share).for_each(|(dw, &share)| *dw += share);
-        }
+        add_shares(&partial, dw);
     }
 }

@@ -6,6 +6,7 @@
 use super::transform::{LANES, Lanes};
 use crate::Real;
 use crate::conv::shared::Shared;
+use crate::gemm::{Lane, MAX_LANES, transpose_square};
 
 /// Where a strip lies in an image.
 #[derive(Clone, Copy)]
@@ -33,62 +34,125 @@ impl Strip {
     }
 
     /// Reads the strip from `planes`, whose planes are the channels.
+    ///
+    /// # Panics
+    /// If there are too few planes, or `strip` is shorter than [`pixels`](Strip::pixels).
+    ///
+    /// # Safety
+    /// `L` is entered.
     #[inline(always)]
-    pub(super) fn read<T: Real>(&self, planes: &[T], channels: usize, strip: &mut [Lanes<T>]) {
+    pub(super) unsafe fn read<L: Lane>(&self, planes: &[L::Num], channels: usize, strip: &mut [Lanes<L::Num>]) {
+        let zero = [L::Num::ZERO; LANES];
         let [height, width] = self.image;
         let columns = width.min(self.size[1] - self.padding);
+        assert!(channels > 0 && planes.len() >= channels * height * width, "a strip needs {channels} planes");
         for (row, out) in strip[..self.pixels()].chunks_exact_mut(self.size[1]).enumerate() {
             let Some(row) = self.row(row) else {
-                out.fill([T::ZERO; LANES]);
+                out.fill(zero);
                 continue;
             };
-            let (left, out) = out.split_at_mut(self.padding);
-            let (middle, right) = out.split_at_mut(columns);
-            left.fill([T::ZERO; LANES]);
-            right.fill([T::ZERO; LANES]);
-            if channels < LANES {
-                middle.fill([T::ZERO; LANES]);
-            }
-            transpose_in(&planes[row * width..], height * width, channels, middle);
+            out[..self.padding].fill(zero);
+            out[self.padding + columns..].fill(zero);
+            let to = out[self.padding..][..columns].as_flattened_mut().as_mut_ptr();
+            // SAFETY: the planes are there, `row` and `columns` lie inside of them, and `to` has room for the columns.
+            unsafe { to_lanes::<L>(planes[row * width..].as_ptr(), height * width, channels, columns, to) };
         }
     }
 
     /// Writes the strip, plus a number for each channel, to the planes that start at `at`; what lies outside of the image
     /// is dropped. The strip has no padding.
     ///
+    /// # Panics
+    /// If the planes lie outside of the output, or `strip` is shorter than [`pixels`](Strip::pixels) and a register.
+    ///
     /// # Safety
-    /// Nobody else uses these rows of these planes.
+    /// Nobody else uses these rows of these planes; `L` is entered.
     #[inline(always)]
-    pub(super) unsafe fn write<T: Real>(
+    pub(super) unsafe fn write<L: Lane>(
         &self,
-        strip: &[Lanes<T>],
-        bias: Option<&[T]>,
+        strip: &[Lanes<L::Num>],
+        bias: &Lanes<L::Num>,
         channels: usize,
-        out: &Shared<'_, T>,
+        out: &Shared<'_, L::Num>,
         at: usize,
     ) {
         let [height, width] = self.image;
         let columns = width.min(self.size[1]);
-        for (row, strip) in strip[..self.pixels()].chunks_exact(self.size[1]).enumerate() {
-            let Some(row) = self.row(row) else { continue };
-            for lane in 0..channels {
-                // SAFETY: the caller's.
-                let out = unsafe { out.part(at + (lane * height + row) * width, columns) };
-                let bias = bias.map_or(T::ZERO, |b| b[lane]);
-                out.iter_mut().zip(strip).for_each(|(out, x)| *out = x[lane] + bias);
+        assert!(strip.len() >= self.pixels() + MAX_LANES, "a strip ends with room for a register");
+        for row in 0..self.size[0] {
+            let Some(to) = self.row(row) else { continue };
+            let from = strip[row * self.size[1]..].as_flattened().as_ptr();
+            // SAFETY: `place` checks that the first and last number lie inside the output; the rest is the caller's.
+            unsafe {
+                let planes = out.place(at + to * width, (channels - 1) * height * width + columns);
+                from_lanes::<L>(from, bias.as_ptr(), channels, columns, planes, height * width);
             }
         }
     }
 }
 
-/// `out[column][lane] = planes[lane * pitch + column]`.
+/// `to[column * LANES + lane] = planes[lane * pitch + column]`. Lanes behind the last repeat it.
+///
+/// # Safety
+/// Both can be used at all of these positions, for `columns` and all [`LANES`]; `L` is entered.
 #[inline(always)]
-fn transpose_in<T: Real>(planes: &[T], pitch: usize, channels: usize, out: &mut [Lanes<T>]) {
-    let columns = out.len();
-    for lane in 0..channels {
-        let plane = &planes[lane * pitch..lane * pitch + columns];
-        for (out, &x) in out.iter_mut().zip(plane) {
-            out[lane] = x;
+pub(super) unsafe fn to_lanes<L: Lane>(
+    planes: *const L::Num,
+    pitch: usize,
+    lanes: usize,
+    columns: usize,
+    to: *mut L::Num,
+) {
+    for first in (0..LANES).step_by(L::LANES) {
+        for column in (0..columns).step_by(L::LANES) {
+            let count = (columns - column).min(L::LANES);
+            // SAFETY: the caller's.
+            unsafe {
+                let mut square = [L::splat(L::Num::ZERO); MAX_LANES];
+                for (lane, row) in square.iter_mut().enumerate().take(L::LANES) {
+                    let from = planes.add((first + lane).min(lanes - 1) * pitch + column);
+                    *row = if count == L::LANES { L::load(from) } else { L::load_first(from, count) };
+                }
+                transpose_square(&mut square);
+                for (i, row) in square.iter().enumerate().take(L::LANES) {
+                    if i < count {
+                        row.store(to.add((column + i) * LANES + first));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `planes[lane * pitch + column] = from[column * LANES + lane] + bias[lane]`, the way back.
+///
+/// # Safety
+/// As for [`to_lanes`], `from` with as many columns more as fill a register, and `bias` with [`LANES`] numbers.
+#[inline(always)]
+pub(super) unsafe fn from_lanes<L: Lane>(
+    from: *const L::Num,
+    bias: *const L::Num,
+    lanes: usize,
+    columns: usize,
+    planes: *mut L::Num,
+    pitch: usize,
+) {
+    for first in (0..lanes).step_by(L::LANES) {
+        for column in (0..columns).step_by(L::LANES) {
+            let count = (columns - column).min(L::LANES);
+            // SAFETY: the caller's.
+            unsafe {
+                let bias = L::load(bias.add(first));
+                let mut square = [L::splat(L::Num::ZERO); MAX_LANES];
+                for (i, row) in square.iter_mut().enumerate().take(L::LANES) {
+                    *row = L::load(from.add((column + i) * LANES + first)).add(bias);
+                }
+                transpose_square(&mut square);
+                for (lane, row) in square.iter().enumerate().take(L::LANES.min(lanes - first)) {
+                    let to = planes.add((first + lane) * pitch + column);
+                    if count == L::LANES { row.store(to) } else { row.store_first(to, count) }
+                }
+            }
         }
     }
 }

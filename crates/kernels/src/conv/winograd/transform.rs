@@ -97,20 +97,21 @@ fn weight_grad<T: Real>(u: [T; 6]) -> [T; 3] {
     ]
 }
 
-/// Applies a formula to the columns of `from`, an `N x N` tile, and to the rows of the result: `to` is `M x M`.
+/// Applies a formula to the columns of an `N x N` tile, and to the rows of the result: `to` is `M x M`. `from(i, j)` gives
+/// an element of the tile, `half` is room for the result of the first step.
 macro_rules! both_ways {
     ($(#[$meta:meta])* $name:ident: $formula:ident, $n:literal, $m:literal) => {
         $(#[$meta])*
         #[inline(always)]
-        pub(super) fn $name<T: Real>(from: &[Lanes<T>; $n * $n], to: &mut [Lanes<T>; $m * $m]) {
-            let mut half = [[T::ZERO; LANES]; $m * $n];
+        pub(super) fn $name<'a, T: Real>(
+            from: impl Fn(usize, usize) -> &'a Lanes<T>,
+            half: &mut [Lanes<T>; 36],
+            to: &mut [Lanes<T>; $m * $m],
+        ) {
             for j in 0..$n {
+                let column: [&Lanes<T>; $n] = std::array::from_fn(|i| from(i, j));
                 for l in 0..LANES {
-                    let mut column = [T::ZERO; $n];
-                    for i in 0..$n {
-                        column[i] = from[i * $n + j][l];
-                    }
-                    let column = $formula(column);
+                    let column = $formula(column.map(|x| x[l]));
                     for i in 0..$m {
                         half[i * $n + j][l] = column[i];
                     }
@@ -118,11 +119,7 @@ macro_rules! both_ways {
             }
             for i in 0..$m {
                 for l in 0..LANES {
-                    let mut row = [T::ZERO; $n];
-                    for j in 0..$n {
-                        row[j] = half[i * $n + j][l];
-                    }
-                    let row = $formula(row);
+                    let row = $formula(std::array::from_fn(|j| half[i * $n + j][l]));
                     for j in 0..$m {
                         to[i * $m + j][l] = row[j];
                     }

@@ -1,0 +1,26 @@
+//! `chainrule datasets`: what there is to train on.
+
+use crate::error::CliError;
+use crate::output::table;
+use chainrule::data::{DATA_VARIABLE, Location, catalog};
+use std::io::Write;
+
+pub(crate) fn datasets() -> Result<(), CliError> {
+    let mut rows = vec![["name", "samples", "shape", "classes", "license", "where"].map(String::from).to_vec()];
+    rows.extend(catalog().into_iter().map(|entry| {
+        let place = match &entry.location {
+            Location::Embedded => "embedded".into(),
+            Location::Folder(path) => path.display().to_string(),
+        };
+        let shape = format!("{:?}", entry.shape);
+        let (samples, classes) = (entry.samples.to_string(), entry.classes.to_string());
+        vec![entry.name.to_string(), samples, shape, classes, entry.license.to_string(), place]
+    }));
+    let mut out = std::io::stdout();
+    table(&mut out, &rows)?;
+    if std::env::var_os(DATA_VARIABLE).is_none() {
+        writeln!(out, "\nmnist and fashion-mnist: set {DATA_VARIABLE} to the folder that holds mnist/ or fashion-mnist/")?;
+    }
+    writeln!(out, "\nA folder with IDX files in MNIST's layout can be given in place of a name.")?;
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! What is printed: epochs with a progress bar, the judgment, the confusion matrix.
+
+use chainrule::train::{Confusion, EpochMetrics, Evaluation, Progress};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::{self, Write};
+
+/// A bar on the terminal for the running epoch, a line on standard output for each that is done.
+pub(crate) struct Bar {
+    bar: ProgressBar,
+    epochs: usize,
+    loss: f64,
+    batches: usize,
+    /// The first failure to print, to be told in the end.
+    pub(crate) failure: Option<io::Error>,
+}
+
+impl Bar {
+    pub(crate) fn new(epochs: usize) -> Self {
+        Bar { bar: ProgressBar::hidden(), epochs, loss: 0.0, batches: 0, failure: None }
+    }
+}
+
+impl Progress for Bar {
+    fn epoch_started(&mut self, epoch: usize, batches: usize) {
+        let style = ProgressStyle::with_template("{prefix} [{bar:32}] {pos}/{len} batches, {msg}")
+            .expect("the template is valid")
+            .progress_chars("=> ");
+        self.bar = ProgressBar::new(batches as u64).with_style(style);
+        self.bar.set_prefix(format!("epoch {epoch}/{}", self.epochs));
+        (self.loss, self.batches) = (0.0, 0);
+    }
+
+    fn batch_done(&mut self, loss: f64) {
+        self.loss += loss;
+        self.batches += 1;
+        if !self.bar.is_hidden() {
+            self.bar.set_message(format!("loss {:.4}", self.loss / self.batches as f64));
+        }
+        self.bar.inc(1);
+    }
+
+    fn epoch_done(&mut self, metrics: &EpochMetrics) {
+        self.bar.finish_and_clear();
+        let EpochMetrics { epoch, loss, accuracy, seconds } = metrics;
+        let accuracy = 100.0 * accuracy;
+        let width = self.epochs.to_string().len();
+        let printed = writeln!(
+            io::stdout(),
+            "epoch {epoch:>width$}/{}  loss {loss:.4}  accuracy {accuracy:6.2} %  {seconds:.2} s",
+            self.epochs
+        );
+        if let (Err(e), None) = (printed, &self.failure) {
+            self.failure = Some(e);
+        }
+    }
+}
+
+/// Prints the judgment and the confusion matrix.
+pub(crate) fn judgment(out: &mut impl Write, evaluation: &Evaluation, classes: &[String]) -> io::Result<()> {
+    let Evaluation { loss, confusion } = evaluation;
+    let percent = |share: f64| format!("{:.2} %", 100.0 * share);
+    writeln!(out, "test loss  {loss:.4}  ({} samples)", confusion.total())?;
+    writeln!(out, "accuracy   {}", percent(confusion.accuracy()))?;
+    writeln!(out, "precision  {}  (mean over classes)", percent(confusion.precision()))?;
+    writeln!(out, "recall     {}", percent(confusion.recall()))?;
+    writeln!(out, "F1         {}", percent(confusion.f1()))?;
+    writeln!(out, "\nconfusion matrix (rows: true class, columns: predicted)")?;
+    matrix(out, confusion, classes)
+}
+
+fn matrix(out: &mut impl Write, confusion: &Confusion, classes: &[String]) -> io::Result<()> {
+    let n = confusion.classes();
+    let label = classes.iter().map(|c| c.chars().count()).max().unwrap_or(0);
+    let counts = (0..n).flat_map(|t| (0..n).map(move |p| confusion.count(t, p).to_string().len()));
+    // Long names get a number as the head of their column.
+    let heads: Vec<String> = if label > 6 { (0..n).map(|c| format!("#{c}")).collect() } else { classes.to_vec() };
+    let width = counts.chain(heads.iter().map(|h| h.chars().count())).max().unwrap_or(1) + 1;
+    let numbered = |c: usize| if label > 6 { format!("{} #{c}", classes[c]) } else { classes[c].clone() };
+    let names: Vec<String> = (0..n).map(numbered).collect();
+    let label = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    write!(out, "{:label$} ", "")?;
+    for head in &heads {
+        write!(out, "{head:>width$}")?;
+    }
+    writeln!(out)?;
+    for truth in 0..n {
+        write!(out, "{:>label$} ", names[truth])?;
+        for predicted in 0..n {
+            match confusion.count(truth, predicted) {
+                0 => write!(out, "{:>width$}", ".")?,
+                count => write!(out, "{count:>width$}")?,
+            }
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+/// Prints columns aligned to their widest cell: the first to the left, numbers to the right.
+pub(crate) fn table(out: &mut impl Write, rows: &[Vec<String>]) -> io::Result<()> {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |c: usize| rows.iter().filter_map(|row| row.get(c)).map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    for row in rows {
+        let cells = row.iter().zip(&widths).map(|(cell, &width)| {
+            let number = cell.starts_with(|c: char| c.is_ascii_digit()) && cell.chars().all(|c| !c.is_alphabetic());
+            if number { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
+        });
+        writeln!(out, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
+    }
+    Ok(())
+}

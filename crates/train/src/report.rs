@@ -1,0 +1,84 @@
+//! [`Report`]: what is kept of a run, as JSON.
+
+use crate::{EpochMetrics, Evaluation};
+use serde::{Deserialize, Serialize};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// A run: what was trained on what, how it went, how good it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// The model's name.
+    pub model: String,
+    /// The data set's name.
+    pub data: String,
+    /// The kind of task: `"classification"`.
+    pub task: String,
+    /// The seed of all randomness.
+    pub seed: u64,
+    /// How many threads worked. Results do not depend on it.
+    pub threads: usize,
+    /// Each epoch in turn.
+    pub epochs: Vec<EpochMetrics>,
+    /// The judgment on the test data.
+    pub test: TestMetrics,
+    /// How long training took, without reading data and judging.
+    pub train_seconds: f64,
+}
+
+/// The judgment on the test data. Precision, recall and F1 are means over classes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TestMetrics {
+    /// The mean cross entropy of a sample.
+    pub loss: f64,
+    /// The share of samples whose class was predicted.
+    pub accuracy: f64,
+    /// Of the samples taken for a class, the share that is of it.
+    pub precision: f64,
+    /// Of the samples of a class, the share that was taken for it.
+    pub recall: f64,
+    /// The harmonic mean of precision and recall.
+    pub f1: f64,
+}
+
+impl From<&Evaluation> for TestMetrics {
+    fn from(evaluation: &Evaluation) -> Self {
+        let Evaluation { loss, confusion } = evaluation;
+        TestMetrics {
+            loss: *loss,
+            accuracy: confusion.accuracy(),
+            precision: confusion.precision(),
+            recall: confusion.recall(),
+            f1: confusion.f1(),
+        }
+    }
+}
+
+/// Why a report could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {}: {cause}", path.display())]
+pub struct ReportError {
+    path: PathBuf,
+    cause: std::io::Error,
+}
+
+impl Report {
+    /// Writes the report as JSON. The file appears whole or not at all.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), ReportError> {
+        let path = path.as_ref();
+        self.try_save(path).map_err(|cause| ReportError { path: path.to_owned(), cause })
+    }
+
+    fn try_save(&self, path: &Path) -> std::io::Result<()> {
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        serde_json::to_writer_pretty(&mut file, self)?;
+        file.write_all(b"\n")?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        Ok(())
+    }
+}
