@@ -6,8 +6,8 @@ file. It holds two tensors for each case:
     <case>/x   the inputs, as float32, which holds them exactly, so that both precisions see the same numbers
     <case>/y   the results, as float64
 
-each a list of tensors, flattened and joined. The metadata's entry `cases` is JSON: each case's name, operation and
-parameters, the shapes of its inputs, the shape of its value, and which results it has:
+each a list of tensors, flattened and joined. The metadata's entry `manifest` is JSON: the version of PyTorch and, for
+each case, its name, operation and parameters, the shapes of its inputs, the shape of its value, and which results it has:
 
     y           the value
     y1, y2      further results, which carry no gradient
@@ -131,7 +131,12 @@ def reductions():
         for shape, dim in [((3, 5), 1), ((3, 5), 0), ((2, 4, 3), 1), ((2, 3, 2, 3), -3), ((6,), 0), ((2, 37), -1), ((3, 1), 1)]:
             case(op, lambda x: f(x, dim), random(*shape, low=-4, high=4), dim=dim)
         case(op, lambda x: f(x, 1), torch.tensor([[1000.0, 0.0, 999.0], [-1000.0, -1001.0, -1000.0]]), dim=1)
-    case("softmax", lambda x: torch.softmax(x, 1), torch.tensor([[1.0, -INF, 2.0], [-INF, 0.5, 0.5]]), dim=1)
+        masked = torch.tensor([[1.0, -INF, 2.0], [-INF, -INF, -INF]])
+        case(op, lambda x: f(x, 1), masked, dim=1)
+        case(op, lambda x: f(x, 0), random(3, 0), dim=0)
+        case(op, lambda x: f(x, 0), random(0, 3), dim=0)
+    for shape, dims in [((0, 3), [0]), ((0, 3), [1]), ((2, 0, 2), [1, 2]), ((0,), [0])]:
+        case("sum", lambda x: x.sum(dims), random(*shape), dims=dims, keepdim=False)
 
 
 def products():
@@ -139,10 +144,11 @@ def products():
         ((2, 3), (3, 4)), ((1, 5), (5, 1)), ((9, 21), (21, 19)), ((4,), (4,)), ((4,), (4, 3)), ((3, 4), (4,)),
         ((2, 3, 4), (4, 2)), ((2, 3, 4), (2, 4, 2)), ((2, 1, 3, 4), (3, 4, 2)), ((3, 4), (2, 4, 2)), ((3,), (2, 3, 2)),
         ((2, 2, 3), (3,)), ((1, 2, 3), (4, 3, 2)), ((3, 1), (1, 4)),
+        ((2, 0), (0, 3)), ((0, 2), (2, 3)), ((2, 2, 0), (0, 3)), ((0, 2, 3), (3, 1)), ((0,), (0,)),
     ]
     for a, b in shapes:
         case("matmul", torch.matmul, random(*a), random(*b))
-    for shape, outputs in [((4, 3), 5), ((3,), 2), ((2, 3, 4), 3), ((1, 1), 1), ((17, 5), 19)]:
+    for shape, outputs in [((4, 3), 5), ((3,), 2), ((2, 3, 4), 3), ((1, 1), 1), ((17, 5), 19), ((0, 2), 3), ((3, 0), 2)]:
         x, w, b = random(*shape), random(outputs, shape[-1]), random(outputs)
         case("linear", F.linear, x, w)
         case("linear", F.linear, x, w, b)
@@ -160,15 +166,16 @@ def convolutions():
         ((1, 2, 7, 8), (2, 2, 3, 3), 1, 2, 2, 1),
         ((1, 2, 8, 7), (2, 2, 2, 3), (2, 3), (1, 2), (3, 2), 1),
         ((2, 4, 5, 5), (6, 2, 3, 3), 1, 1, 1, 2),
-        ((1, 4, 6, 6), (4, 1, 3, 3), 1, 1, 1, 4),  # depthwise
+        ((1, 3, 6, 6), (3, 1, 3, 3), 1, 1, 1, 3),  # depthwise
         ((2, 3, 6, 5), (6, 1, 3, 3), 2, 1, 1, 3),  # depthwise with a multiplier
-        ((1, 4, 8, 8), (4, 1, 5, 5), 1, 2, 1, 4),
+        ((1, 2, 8, 8), (2, 1, 5, 5), 1, 2, 1, 2),
         ((1, 4, 9, 9), (4, 2, 3, 3), 2, 2, 2, 2),
         ((1, 2, 11, 10), (2, 2, 7, 7), 2, 3, 1, 1),  # the stem of a residual net
         ((1, 1, 3, 3), (1, 1, 3, 3), 1, 0, 1, 1),
         ((1, 2, 3, 3), (2, 2, 3, 3), 1, 2, 1, 1),
         ((1, 16, 4, 4), (16, 16, 3, 3), 1, 1, 1, 1),  # many channels: Winograd
         ((1, 2, 1, 6), (2, 2, 1, 3), 1, (0, 1), 1, 1),
+        ((0, 2, 4, 4), (2, 2, 3, 3), 1, 1, 1, 1),
     ]
     pair = lambda v: list(v) if isinstance(v, tuple) else [v, v]
     for i, (xs, ws, stride, padding, dilation, groups) in enumerate(cases):
@@ -230,7 +237,7 @@ def norms():
 
 
 def losses():
-    for rows, classes in [(4, 3), (1, 5), (5, 1), (7, 11), (2, 40)]:
+    for rows, classes in [(4, 3), (1, 5), (5, 1), (7, 11), (2, 40), (0, 3)]:
         labels = torch.randint(classes, (rows,), generator=GENERATOR)
         f = lambda x: F.cross_entropy(x, labels)
         case("cross_entropy", f, random(rows, classes, low=-4, high=4), labels=labels.tolist())
@@ -250,6 +257,6 @@ if __name__ == "__main__":
         part()
     path = pathlib.Path(__file__).parent / "fixtures" / "ops.safetensors"
     path.parent.mkdir(exist_ok=True)
-    metadata = {"cases": json.dumps(CASES, separators=(",", ":")), "torch": torch.__version__}
-    save_file(TENSORS, path, metadata=metadata)
+    manifest = json.dumps({"torch": torch.__version__, "cases": CASES}, separators=(",", ":"))
+    save_file(TENSORS, path, metadata={"manifest": manifest})
     print(f"{len(CASES)} cases, {path.stat().st_size} bytes")

@@ -67,6 +67,11 @@ impl Params {
 }
 
 #[derive(Deserialize)]
+struct Manifest {
+    cases: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
 struct Entry {
     name: String,
     op: String,
@@ -83,10 +88,10 @@ struct Entry {
 pub fn read(path: &Path) -> Vec<Case> {
     let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let (_, header) = SafeTensors::read_metadata(&bytes).expect("a safetensors file");
-    let entries = &header.metadata().as_ref().expect("metadata")["cases"];
-    let entries: Vec<Entry> = serde_json::from_str(entries).expect("a list of cases");
+    let manifest = &header.metadata().as_ref().expect("metadata")["manifest"];
+    let manifest: Manifest = serde_json::from_str(manifest).expect("a list of cases");
     let tensors = SafeTensors::deserialize(&bytes).expect("a safetensors file");
-    entries.into_iter().map(|entry| case(entry, &tensors)).collect()
+    manifest.cases.into_iter().map(|entry| case(entry, &tensors)).collect()
 }
 
 fn case(entry: Entry, tensors: &SafeTensors<'_>) -> Case {

@@ -80,8 +80,8 @@ fn images<T: Real>() -> Bits {
     let average = AvgPoolOptions { stride: [1, 1], padding: [1, 1], ..AvgPoolOptions::from(3) };
     let x = r.keep("avg_pool2d", x.avg_pool2d(average));
     let mut draws = r.rng.fork();
-    let x = r.keep("dropout", x.dropout(0.3, &mut draws)).flatten(1);
-    let (w, b) = (r.leaf("w4", &[4200, 48 * 144], 0.02), r.leaf("b4", &[4200], 0.1));
+    let x = r.keep("dropout", x.dropout(0.3, &mut draws)).max_pool2d(2).flatten(1);
+    let (w, b) = (r.leaf("w4", &[4200, 48 * 36], 0.02), r.leaf("b4", &[4200], 0.1));
     let x = r.keep("linear", x.linear(&w, Some(&b)));
     let labels: Vec<usize> = (0..8).map(|i| i * 523).collect();
     let loss = x.cross_entropy(&labels);
@@ -126,6 +126,11 @@ fn check(work: impl Fn() -> Bits + Sync + Send + Copy) {
 #[test]
 fn images_in_single_precision() {
     check(images::<f32>);
+}
+
+#[test]
+fn images_in_double_precision() {
+    check(images::<f64>);
 }
 
 #[test]
