@@ -1,7 +1,8 @@
 //! Layers: parameters with a forward pass.
 //!
-//! * [`Module`] names the parameters of a layer or net; `#[derive(Module)]` writes it. State dicts go through it.
+//! * [`Module`] names the parameters of a layer or net; `#[derive(Module)]` writes it.
 //! * [`Layer`] is a module that maps one tensor to another; [`Sequential`] chains them.
+//! * [`StateDict`] holds a module's values by name; [`save_safetensors`] and [`load_safetensors`] carry it to files and back.
 //! * [`Mode`] says whether a pass trains or evaluates, and carries the random numbers: there is no hidden state.
 //!
 //! One file per layer, each with its equation, shapes, parameters (named and shaped as in PyTorch) and initialization.
@@ -23,19 +24,41 @@
 #![forbid(unsafe_code)]
 
 mod activation;
+mod avg_pool2d;
+mod batch_norm2d;
+mod conv2d;
+mod dropout;
+mod flatten;
 mod linear;
+mod lstm;
+mod max_pool2d;
 mod mode;
 mod module;
+mod pair;
 mod param;
+mod safetensors;
 mod sequential;
+mod softmax;
+mod state;
 
 pub mod init;
 
 pub use activation::{Gelu, Relu, Sigmoid, Tanh};
+pub use avg_pool2d::AvgPool2d;
+pub use batch_norm2d::BatchNorm2d;
 pub use chainrule_derive::Module;
 pub use chainrule_tensor::Real;
+pub use conv2d::{Conv2d, Conv2dBuilder};
+pub use dropout::Dropout;
+pub use flatten::Flatten;
 pub use linear::{Linear, LinearBuilder};
+pub use lstm::{Lstm, LstmCell, LstmState};
+pub use max_pool2d::MaxPool2d;
 pub use mode::Mode;
 pub use module::{Entry, EntryMut, Layer, Module, Path};
+pub use pair::Pair;
 pub use param::{Buffer, Param};
+pub use safetensors::{Metadata, load_safetensors, save_safetensors};
 pub use sequential::Sequential;
+pub use softmax::Softmax;
+pub use state::{Misfit, StateDict, StateError};

@@ -1,6 +1,6 @@
 //! [`Module`]: the named parameters of a layer or net, and [`Layer`]: a module that maps a tensor to a tensor.
 
-use crate::{Buffer, Mode, Param};
+use crate::{Buffer, Mode, Param, StateDict, StateError, state};
 use chainrule_tensor::{Real, Tensor};
 use std::fmt;
 use std::marker::PhantomData;
@@ -121,6 +121,48 @@ pub trait Module<T: Real = f32> {
     /// How many numbers are trained or frozen: the elements of all parameters.
     fn num_parameters(&self) -> usize {
         self.parameters().iter().map(|p| p.numel()).sum()
+    }
+
+    /// The values of all parameters and buffers by name. Copies nothing; what is trained on later is copied then.
+    ///
+    /// # Panics
+    /// If two of them have the same name.
+    #[track_caller]
+    fn state_dict(&self) -> StateDict<T> {
+        state::collect(|visitor| self.visit(&Path::ROOT, visitor))
+    }
+
+    /// Takes over the values of all parameters and buffers. Which ones are frozen stays as it is.
+    ///
+    /// # Errors
+    /// If a name is missing or unexpected, or a shape differs. Nothing has changed then.
+    fn load_state_dict(&mut self, state: &StateDict<T>) -> Result<(), StateError> {
+        state::check(|visitor| self.visit(&Path::ROOT, visitor), state)?;
+        self.visit_mut(&Path::ROOT, &mut |path, entry| state::assign(path, entry, state));
+        Ok(())
+    }
+
+    /// Writes the state dict to a safetensors file without metadata: [`save_safetensors`](crate::save_safetensors).
+    ///
+    /// # Errors
+    /// If the file cannot be written. What was there before is still there then.
+    fn save(&self, path: impl AsRef<std::path::Path>) -> Result<(), StateError>
+    where
+        Self: Sized,
+    {
+        crate::save_safetensors(path, &self.state_dict(), &crate::Metadata::new())
+    }
+
+    /// Reads the state dict from a safetensors file: [`load_safetensors`](crate::load_safetensors).
+    ///
+    /// # Errors
+    /// If the file cannot be read or is damaged, or its entries do not fit the module. Nothing has changed then.
+    fn load(&mut self, path: impl AsRef<std::path::Path>) -> Result<(), StateError>
+    where
+        Self: Sized,
+    {
+        let (state, _) = crate::load_safetensors(&path)?;
+        self.load_state_dict(&state).map_err(|error| error.at(path.as_ref()))
     }
 }
 

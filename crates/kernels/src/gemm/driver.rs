@@ -24,9 +24,12 @@ const TASK: usize = 1 << 19;
 /// Tasks wanted of a product that is large enough.
 const TASKS: usize = 16;
 /// Tasks that are cut to save packing keep at least so many rows or columns.
-const GOOD_SIDE: usize = 64;
+const GOOD_ROWS: usize = 64;
+const GOOD_COLS: usize = 64;
 /// No task is cut to fewer rows.
 const LEAST_ROWS: usize = 14;
+/// Elements of the output that are a task by themselves, if sums are long.
+const SLICED: usize = 64 * 64;
 /// The fewest terms of a slice.
 const SLICE: usize = 1024;
 
@@ -53,7 +56,7 @@ impl Size {
         if self.k < 2 * SLICE || self.work() < 2 * TASK {
             return 1;
         }
-        (TASKS * GOOD_SIDE * GOOD_SIDE / (self.m * self.n)).clamp(1, TASKS.min(self.k / SLICE))
+        (TASKS * SLICED / (self.m * self.n)).clamp(1, TASKS.min(self.k / SLICE))
     }
 }
 
@@ -87,8 +90,8 @@ impl Cut {
         while batch * cut.rows * cut.cols < TASKS && work / (cut.rows * cut.cols) >= 2 * TASK {
             let (rows, cols) = (m / cut.rows, n / cut.cols);
             let cut_rows = match (packs_a, packs_b) {
-                (true, false) => rows >= 2 * GOOD_SIDE || cols < 2 * COL_UNIT,
-                (false, true) => rows > cols && cols < 2 * GOOD_SIDE,
+                (true, false) => rows >= 2 * GOOD_ROWS || cols < 2 * COL_UNIT,
+                (false, true) => rows > cols && cols < 2 * GOOD_COLS,
                 _ => rows > cols || cols < 2 * COL_UNIT,
             };
             if cut_rows && rows < 2 * LEAST_ROWS || !cut_rows && cols < 2 * COL_UNIT {
@@ -166,12 +169,8 @@ fn run<T: Element, A: Source<T>, B: Source<T>>(
         task.check(a, b);
         match level {
             Level::Portable => task.portable(a, b),
-            #[cfg(target_arch = "x86_64")]
             Level::Avx2 => <T::Half as Lane>::enter(Tiled::<T, T::Half, A, B>::new(a, b, task)),
-            #[cfg(target_arch = "x86_64")]
             Level::Avx512 => <T::Wide as Lane>::enter(Tiled::<T, T::Wide, A, B>::new(a, b, task)),
-            #[cfg(not(target_arch = "x86_64"))]
-            _ => unreachable!("the level is not available"),
         }
     };
     let (a, b) = factors(0);

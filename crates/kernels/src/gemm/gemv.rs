@@ -47,7 +47,12 @@ impl<L: Lane> Kernel for Vector<'_, L> {
 
     #[inline(always)]
     fn run(self) {
-        let Vector { m, x, c, c_row, column, finish } = self;
+        let Vector { m, x, c, c_row, mut column, mut finish } = self;
+        if column && c_row == 1 {
+            // A column without gaps is stored like a row.
+            column = false;
+            (finish.row_bias, finish.col_bias) = (finish.col_bias, finish.row_bias);
+        }
         assert!(m.cols == x.cols && x.rows == 1 && reads(&m), "a matrix and a vector of the same length");
         let gathered;
         let x = if x.col_stride == 1 || x.cols < 2 {

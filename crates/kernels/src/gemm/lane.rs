@@ -42,13 +42,11 @@ pub(crate) trait Lane: Copy {
     unsafe fn zip(a: Self, b: Self) -> (Self, Self);
 }
 
-/// The registers of each level for a number type.
+/// The registers of each level for a number type; [`One`] on machines that lack the level.
 pub(crate) trait Lanes: Real {
     /// 512-bit registers.
-    #[cfg(target_arch = "x86_64")]
     type Wide: Lane<Num = Self>;
     /// 256-bit registers.
-    #[cfg(target_arch = "x86_64")]
     type Half: Lane<Num = Self>;
 }
 
@@ -109,9 +107,10 @@ impl<T: Real> Lane for One<T> {
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-impl Lanes for f32 {}
-#[cfg(not(target_arch = "x86_64"))]
-impl Lanes for f64 {}
+impl<T: Real> Lanes for T {
+    type Wide = One<T>;
+    type Half = One<T>;
+}
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {

@@ -1,4 +1,8 @@
-//! Matrix products: `c = op(a b)` for matrices with any strides.
+//! Matrix products: `c = op(a b)` for matrices with any strides, one or many at a time.
+//!
+//! From the outside in: `driver` cuts products into tasks for the threads, `task` cuts a task into blocks for the caches and
+//! tiles for the registers, `pack` puts the factors' numbers into the order of the tiles, `tile` is the microkernel, `lane` a
+//! register of the CPU; `gemv` takes products with vectors, and `portable` machines without kernels of their own.
 
 use std::ops::Range;
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! task    rows x cols of the output, all terms of the sums
-//! block   the same, K_BLOCK terms at a time        a's block is packed once, it stays in the L2 cache
+//! block   the same, 512 terms at a time            a's block is packed once, it stays in the L2 cache
 //! column  two registers of columns of the block    b's panel is packed when its turn comes
 //! tile    up to 14 rows of the column              the microkernel
 //! ```
@@ -28,10 +28,12 @@ use super::{Epilogue, Mat, gemv, portable};
 use crate::simd::Kernel;
 use crate::{Accum, Buffer, Real};
 
-/// Terms of a sum between two visits to the output: a panel of `b` (128 bytes a term) stays in the caches.
-const K_BLOCK: usize = 512;
+/// Terms of a sum between two visits to the output: 512 or 256, so that packed blocks stay in the caches.
+const fn k_block<T: Real>() -> usize {
+    2048 / T::BYTES
+}
 /// Up to so many tiles below each other, a packed copy of `b` is not worth its while.
-const FEW_TILES: usize = 5;
+const FEW_TILES: usize = 10;
 
 /// Some rows and columns of one product, some terms of its sums.
 pub(super) struct Task<'a, T> {
@@ -47,9 +49,13 @@ pub(super) struct Task<'a, T> {
 /// Whether tiles need a packed copy of `a`, for this many columns of tiles.
 pub(super) fn copies_a<T: Real>(a: &Mat<'_, T>, columns: usize) -> bool {
     let distance = if a.col_stride == 1 { a.row_stride } else { a.col_stride };
-    // Lines whose distance is a multiple of 4 KiB push each other out of the caches.
     let contiguous = a.col_stride == 1 || a.row_stride == 1;
-    columns > 2 && (!contiguous || (distance * T::BYTES).is_multiple_of(4096))
+    columns > 2 && (!contiguous || collides::<T>(distance))
+}
+
+/// Whether lines at this distance push each other out of the caches.
+fn collides<T: Real>(distance: usize) -> bool {
+    (distance * T::BYTES).is_multiple_of(4096)
 }
 
 impl<T: Element> Task<'_, T> {
@@ -77,7 +83,7 @@ impl<T: Element> Task<'_, T> {
     /// The blocks of terms, nearly equal; one empty block if there are no terms.
     fn blocks(&self) -> impl Iterator<Item = Range<usize>> + use<T> {
         let (start, k) = (self.ks.start, self.ks.len());
-        let blocks = k.div_ceil(K_BLOCK).max(1);
+        let blocks = k.div_ceil(k_block::<T>()).max(1);
         (0..blocks).map(move |i| part(i, blocks, k, 16)).map(move |block| start + block.start..start + block.end)
     }
 
@@ -97,7 +103,7 @@ impl<T: Element> Task<'_, T> {
             // SAFETY: the caller's.
             unsafe { portable::product(a, b, self.epilogue.accum, c, self.c_row) };
         } else {
-            let k = self.ks.len().min(K_BLOCK);
+            let k = self.ks.len().min(k_block::<T>());
             let (mut a_packed, mut b_packed) = (Buffer::unspecified(rows * k), Buffer::unspecified(cols * k));
             for ks in self.blocks() {
                 let accum = if self.adds(&ks) { Accum::Add } else { Accum::Replace };
@@ -170,7 +176,7 @@ impl<T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Kernel for Tiled<
         let a_here = self.a.in_place().filter(|a| !copies_a(a, cols.len().div_ceil(width)));
         let b_here = self.b.in_place().filter(|b| b.row_stride == 1);
         let leaves_copy = tiles > FEW_TILES;
-        let k_most = self.task.ks.len().min(K_BLOCK);
+        let k_most = self.task.ks.len().min(k_block::<T>());
         let a_len = if a_here.is_some() { 0 } else { tiles * a_width * k_most };
         let packs_b = b_here.is_none() || leaves_copy || !cols.len().is_multiple_of(L::LANES);
         let mut packed = Buffer::<T>::unspecified(a_len + if packs_b { width * k_most } else { 0 });

@@ -1,9 +1,13 @@
 //! Products at every level compared with the definition, over random shapes, strides and epilogues.
 
+use std::ops::Range;
+
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-use super::driver::Element;
+use super::driver::{Element, Size, gemm_packed};
+use super::lane::Lane;
+use super::pack::Source;
 use super::{Epilogue, Mat, Mats, MatsMut, batched_at, gemm, gemm_at, reference};
 use crate::{Accum, Real, simd};
 
@@ -88,13 +92,73 @@ fn every_level_agrees_with_the_definition() {
 }
 
 #[test]
-fn vectors_empty_sums_and_long_sums() {
+fn vectors_and_empty_long_or_large_products() {
     let mut rng = SmallRng::seed_from_u64(2);
-    for (m, n, k) in [(5, 7, 0), (1, 300, 70), (300, 1, 70), (1, 1, 1000), (3, 2, 1), (33, 40, 1100), (1, 40, 2000)] {
+    for (m, n, k) in [
+        (5, 7, 0),
+        (1, 300, 70),
+        (300, 1, 70),
+        (1, 1, 1000),
+        (1, 900, 3),
+        (3, 2, 1),
+        (33, 40, 1100),
+        (1, 40, 2000),
+        (40, 9, 3000),
+        (600, 70, 40),
+        (60, 700, 40),
+    ] {
         for _ in 0..12 {
             compare::<f32>(m, n, k, &mut rng);
             compare::<f64>(m, n, k, &mut rng);
         }
+    }
+}
+
+/// A factor whose numbers stand nowhere: `(lane, p)` is `lane % 7 - p % 5 / 8`, or minus that.
+#[derive(Clone, Copy)]
+struct Formula {
+    sign: f64,
+}
+
+impl Formula {
+    fn at(self, lane: usize, p: usize) -> f64 {
+        self.sign * (lane as f64 % 7.0 - p as f64 % 5.0 / 8.0)
+    }
+}
+
+impl<T: Real> Source<T> for Formula {
+    #[inline(always)]
+    fn pack<L: Lane<Num = T>>(&self, ks: Range<usize>, lanes: Range<usize>, width: usize, panel: &mut [T]) {
+        assert!(width.is_multiple_of(L::LANES) && width >= lanes.len());
+        for (row, p) in panel.chunks_mut(width).zip(ks) {
+            row.iter_mut().zip(lanes.clone()).for_each(|(x, lane)| *x = T::from_f64(self.at(lane, p)));
+        }
+    }
+}
+
+fn compare_formulas<T: Element>(m: usize, n: usize, k: usize, batch: usize) {
+    let (shape, places) = ([batch], [m * n]);
+    let factors = |i: usize| (Formula { sign: 1.0 }, Formula { sign: if i.is_multiple_of(2) { 1.0 } else { -1.0 } });
+    for &level in simd::available() {
+        let mut got = vec![T::NAN; batch * m * n];
+        let mut c = MatsMut::new(&mut got, (m, n), n, &shape, &places);
+        gemm_packed(level, Size { m, n, k }, factors, &mut c, Epilogue::plain(Accum::Replace));
+        for (i, got) in got.chunks(m * n).enumerate() {
+            let (a, b) = factors(i);
+            let want = |at: usize| (0..k).map(|p| a.at(at / n, p) * b.at(at % n, p)).sum::<f64>();
+            let want: Vec<T> = (0..m * n).map(|at| T::from_f64(want(at))).collect();
+            assert_close(got, &want, k, &format!("{} {level:?} {m}x{k}x{n} product {i}", T::NAME));
+        }
+    }
+}
+
+#[test]
+fn factors_may_be_made_while_packing() {
+    for (m, n, k, batch) in
+        [(1, 1, 1, 1), (5, 50, 9, 7), (32, 100, 27, 3), (70, 45, 600, 1), (16, 9, 5000, 1), (3, 4, 0, 2)]
+    {
+        compare_formulas::<f32>(m, n, k, batch);
+        compare_formulas::<f64>(m, n, k, batch);
     }
 }
 

@@ -1,0 +1,104 @@
+//! The gradients of whole layers, to their input and to every parameter, against finite differences in f64.
+
+use chainrule_layers::{BatchNorm2d, Conv2d, Linear, Lstm, LstmCell, Mode, Module};
+use chainrule_tensor::{Rng, Tensor, gradcheck, gradgradcheck};
+
+fn rng() -> Rng {
+    Rng::seed_from_u64(23)
+}
+
+fn randn<const N: usize>(shape: [usize; N]) -> Tensor<f64> {
+    Tensor::randn(shape, &mut rng())
+}
+
+/// Compares the gradient of a weighted sum of the outputs to each element of each parameter with a central difference.
+fn check_parameters<M: Module<f64>>(mut module: M, forward: impl Fn(&M) -> Tensor<f64>) {
+    let weights = randn([forward(&module).numel()]);
+    let loss = |module: &M| (forward(module).flatten(0) * &weights).sum();
+    let grads = loss(&module).backward();
+    let expected: Vec<(String, Vec<f64>)> = module
+        .named_parameters()
+        .into_iter()
+        .map(|(name, param)| (name, grads.get(param).expect("every parameter has a gradient").to_vec()))
+        .collect();
+    assert!(!expected.is_empty());
+    let step = 1e-5;
+    for (i, (name, expected)) in expected.into_iter().enumerate() {
+        for (element, expected) in expected.into_iter().enumerate() {
+            let mut at = |offset: f64| {
+                let before = module.parameters()[i].to_vec()[element];
+                module.parameters_mut()[i].values_mut()[element] = before + offset;
+                let loss = loss(&module).item();
+                module.parameters_mut()[i].values_mut()[element] = before;
+                loss
+            };
+            let numeric = (at(step) - at(-step)) / (2.0 * step);
+            let close = (expected - numeric).abs() <= 1e-7 + 1e-6 * numeric.abs();
+            assert!(close, "{name}, element {element}: backward gives {expected:e}, finite differences {numeric:e}");
+        }
+    }
+}
+
+#[test]
+fn linear() {
+    let layer: Linear<f64> = Linear::new(3, 4, &mut rng());
+    let x = randn([2, 3, 3]);
+    gradcheck(|inputs| layer.forward(&inputs[0]), &[&x]).unwrap();
+    check_parameters(layer, |layer| layer.forward(&x));
+}
+
+#[test]
+fn conv2d_with_every_setting() {
+    let layer: Conv2d<f64> =
+        Conv2d::builder(4, 6, [3, 2]).stride([2, 1]).padding([1, 2]).dilation([1, 2]).groups(2).build(&mut rng());
+    let x = randn([2, 4, 5, 4]);
+    gradcheck(|inputs| layer.forward(&inputs[0]), &[&x]).unwrap();
+    check_parameters(layer, |layer| layer.forward(&x));
+}
+
+#[test]
+fn batch_norm_in_both_modes() {
+    let layer = || {
+        let mut layer: BatchNorm2d<f64> = BatchNorm2d::new(3);
+        layer.weight.set(&[0.5, -1.5, 2.0].into());
+        layer.bias.set(&[0.1, 0.2, -0.3].into());
+        layer.running_mean.set(&[0.5, 0.0, -0.5].into());
+        layer.running_var.set(&[0.5, 2.0, 1.5].into());
+        layer
+    };
+    let x = randn([4, 3, 2, 3]);
+    let train = |layer: &BatchNorm2d<f64>, x: &Tensor<f64>| layer.forward(x, &mut Mode::Train(&mut rng()));
+    let eval = |layer: &BatchNorm2d<f64>, x: &Tensor<f64>| layer.forward(x, &mut Mode::Eval);
+    gradcheck(|inputs| train(&layer(), &inputs[0]), &[&x]).unwrap();
+    gradgradcheck(|inputs| train(&layer(), &inputs[0]), &[&x]).unwrap();
+    gradcheck(|inputs| eval(&layer(), &inputs[0]), &[&x]).unwrap();
+    // The running estimates move on with every pass, but training does not read them.
+    check_parameters(layer(), |layer| train(layer, &x));
+    check_parameters(layer(), |layer| eval(layer, &x));
+}
+
+#[test]
+fn lstm_cell() {
+    let cell: LstmCell<f64> = LstmCell::new(3, 4, &mut rng());
+    let (x, h, c) = (randn([2, 3]), randn([2, 4]), randn([2, 4]) * 0.5);
+    let both = |cell: &LstmCell<f64>, x: &Tensor<f64>, h: &Tensor<f64>, c: &Tensor<f64>| {
+        let (h, c) = cell.forward(x, Some(&(h.clone(), c.clone())));
+        Tensor::cat(&[&h, &c], 1)
+    };
+    gradcheck(|inputs| both(&cell, &inputs[0], &inputs[1], &inputs[2]), &[&x, &h, &c]).unwrap();
+    gradgradcheck(|inputs| both(&cell, &inputs[0], &inputs[1], &inputs[2]), &[&x, &h, &c]).unwrap();
+    check_parameters(cell, |cell| both(cell, &x, &h, &c));
+}
+
+#[test]
+fn lstm() {
+    let layer: Lstm<f64> = Lstm::new(3, 4, &mut rng());
+    let (x, h, c) = (randn([2, 5, 3]), randn([2, 4]), randn([2, 4]) * 0.5);
+    // The outputs and the last memory, so that gradients flow in on every way.
+    let all = |layer: &Lstm<f64>, x: &Tensor<f64>, h: &Tensor<f64>, c: &Tensor<f64>| {
+        let (outputs, (h, c)) = layer.forward(x, Some(&(h.clone(), c.clone())));
+        Tensor::cat(&[&outputs.flatten(1), &h, &c], 1)
+    };
+    gradcheck(|inputs| all(&layer, &inputs[0], &inputs[1], &inputs[2]), &[&x, &h, &c]).unwrap();
+    check_parameters(layer, |layer| all(layer, &x, &h, &c));
+}
