@@ -57,31 +57,33 @@ impl<T: Real> Record<T> {
 /// A step of an image classifier: convolutions of every kind, batch norm, pooling, dropout, a large linear layer.
 fn images<T: Real>() -> Bits {
     let mut r = Record::<T>::new();
-    let x = r.leaf("x", &[8, 16, 24, 24], 1.0);
+    let x = r.leaf("x", &[8, 16, 56, 56], 1.0);
     let window = |stride, padding, groups| Conv2dOptions {
         stride: [stride; 2],
         padding: [padding; 2],
         groups,
         ..Conv2dOptions::default()
     };
-    let (w, b) = (r.leaf("w1", &[32, 16, 3, 3], 0.1), r.leaf("b1", &[32], 0.1));
+    let (w, b) = (r.leaf("w1", &[16, 16, 3, 3], 0.1), r.leaf("b1", &[16], 0.1));
     let x = r.keep("conv 3x3", x.conv2d(&w, Some(&b), window(1, 1, 1)));
-    let (scale, shift) = (r.leaf("scale", &[32], 1.0), r.leaf("shift", &[32], 1.0));
+    let (scale, shift) = (r.leaf("scale", &[16], 1.0), r.leaf("shift", &[16], 1.0));
     let (x, mean, var) = x.batch_norm(Some(&scale), Some(&shift), 1e-5);
     r.keep("mean", mean);
     r.keep("variance", var);
     let x = r.keep("batch_norm", x).relu();
-    let w = r.leaf("w2", &[32, 1, 5, 5], 0.2);
-    let x = r.keep("depthwise", x.conv2d(&w, None, window(1, 2, 32)));
-    let overlapping = PoolOptions { stride: [1, 1], padding: [1, 1], ..PoolOptions::from(3) };
+    let overlapping = PoolOptions { stride: [2, 2], padding: [1, 1], ..PoolOptions::from(3) };
     let x = r.keep("max_pool2d", x.max_pool2d(overlapping));
-    let w = r.leaf("w3", &[48, 16, 3, 3], 0.1);
+    let w = r.leaf("w2", &[16, 1, 5, 5], 0.2);
+    let x = r.keep("depthwise", x.conv2d(&w, None, window(1, 2, 16)));
+    let w = r.leaf("w3", &[48, 8, 3, 3], 0.1);
     let x = r.keep("strided groups", x.conv2d(&w, None, window(2, 1, 2)).gelu());
+    let w = r.leaf("w4", &[48, 48, 1, 1], 0.1);
+    let x = r.keep("pointwise", x.conv2d(&w, None, window(1, 0, 1)));
     let average = AvgPoolOptions { stride: [1, 1], padding: [1, 1], ..AvgPoolOptions::from(3) };
     let x = r.keep("avg_pool2d", x.avg_pool2d(average));
     let mut draws = r.rng.fork();
     let x = r.keep("dropout", x.dropout(0.3, &mut draws)).max_pool2d(2).flatten(1);
-    let (w, b) = (r.leaf("w4", &[4200, 48 * 36], 0.02), r.leaf("b4", &[4200], 0.1));
+    let (w, b) = (r.leaf("w5", &[4200, 48 * 49], 0.02), r.leaf("b5", &[4200], 0.1));
     let x = r.keep("linear", x.linear(&w, Some(&b)));
     let labels: Vec<usize> = (0..8).map(|i| i * 523).collect();
     let loss = x.cross_entropy(&labels);
@@ -100,9 +102,11 @@ fn rows<T: Real>() -> Bits {
     let first = r.keep("sum of columns", t.sum_dim(0, false));
     let last = r.keep("mean of rows", t.mean_dim(-1, true));
     let outer = r.keep("sum around", t.sum_dim([0, 2], false));
-    let all = t.mean() + first.powf(2.0).mean() + last.powf(2.0).mean() + outer.powf(2.0).mean();
+    let mean = r.keep("mean", t.mean());
+    let all = mean + first.powf(2.0).mean() + last.powf(2.0).mean() + outer.powf(2.0).mean();
     let target = t.detach().sigmoid();
-    let loss = all + t.mse_loss(&target) + t.bce_with_logits(&target);
+    let (mse, bce) = (r.keep("mse_loss", t.mse_loss(&target)), r.keep("bce_with_logits", t.bce_with_logits(&target)));
+    let loss = all + mse + bce;
     r.finish(&loss)
 }
 
