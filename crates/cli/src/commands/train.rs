@@ -5,7 +5,7 @@ use crate::args::{Optimizer, TrainArgs};
 use crate::error::CliError;
 use crate::output::{self, Bar};
 use chainrule::models::Classifier;
-use chainrule::optim::{Adam, Optimizer as _, Sgd};
+use chainrule::optim::{Adam, Sgd};
 use chainrule::tensor::Rng;
 use chainrule::train::{FitOptions, Progress, Report, Silent, TestMetrics};
 use std::io::{self, Write};
