@@ -159,13 +159,13 @@ type Call2<'a, T> = &'a (dyn Fn(&[T], &[T], &mut [T]) + Sync);
 concrete! {
     <T> trait WalkKernels;
     /// `dst = call(src)`, block by block.
-    pub(self) fn walk1(call: Call1<'_, T>, src: View<'_, T>, dst: &mut [T]) = walk1_impl;
+    fn walk1(call: Call1<'_, T>, src: View<'_, T>, dst: &mut [T]) = walk1_impl;
     /// `data = call(data)`, block by block.
-    pub(self) fn walk1_in_place(call: Call1<'_, T>, data: &mut [T]) = walk1_in_place_impl;
+    fn walk1_in_place(call: Call1<'_, T>, data: &mut [T]) = walk1_in_place_impl;
     /// `dst = call(a, b)`, block by block.
-    pub(self) fn walk2(call: Call2<'_, T>, a: View<'_, T>, b: View<'_, T>, dst: &mut [T]) = walk2_impl;
+    fn walk2(call: Call2<'_, T>, a: View<'_, T>, b: View<'_, T>, dst: &mut [T]) = walk2_impl;
     /// `data = call(data, b)`, block by block.
-    pub(self) fn walk2_in_place(call: Call2<'_, T>, data: &mut [T], b: View<'_, T>) = walk2_in_place_impl;
+    fn walk2_in_place(call: Call2<'_, T>, data: &mut [T], b: View<'_, T>) = walk2_in_place_impl;
 }
 
 /// `dst[i] = f(src[i])`, `src` in row-major order.
