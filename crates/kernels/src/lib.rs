@@ -22,6 +22,7 @@ pub mod map;
 pub mod math;
 pub mod norm;
 pub mod parallel;
+pub mod peak;
 pub mod pool;
 pub mod random;
 pub mod real;
