@@ -292,6 +292,7 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--check"]:
         check(sys.argv[2])
         sys.exit()
+    torch.manual_seed(1)  # For PyTorch's own initialization.
     for part in (layers, lstms, training, saliency, file, initialization):
         part()
     path = FIXTURES / "layers.safetensors"
