@@ -6,9 +6,17 @@ use std::ops::Deref;
 use std::sync::Mutex;
 
 /// A tensor that is trained: a leaf of every graph it takes part in. It derefs to [`Tensor`].
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Param<T: Real = f32> {
     tensor: Tensor<T>,
+}
+
+impl<T: Real> Clone for Param<T> {
+    /// A parameter of its own with the same values: gradients tell the two apart. The memory is shared until one changes.
+    fn clone(&self) -> Self {
+        let tensor = if self.is_trainable() { self.tensor.requires_grad() } else { self.tensor.clone() };
+        Param { tensor }
+    }
 }
 
 impl<T: Real> Param<T> {
@@ -111,5 +119,23 @@ impl<T: Real> Module<T> for Buffer<T> {
     }
     fn visit_mut<'a>(&'a mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, EntryMut<'a, T>)) {
         visitor(path, EntryMut::Buffer(self));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clones_are_leaves_of_their_own() {
+        let mut a = Param::new(Tensor::from([1.0f32, 2.0]));
+        let b = a.clone();
+        let grads = (&*a * 2.0 + &*b * 3.0).sum().backward();
+        assert_eq!(grads.get(&a).unwrap().to_vec(), [2.0, 2.0]);
+        assert_eq!(grads.get(&b).unwrap().to_vec(), [3.0, 3.0]);
+        a.values_mut()[0] = 7.0;
+        assert_eq!((a.to_vec(), b.to_vec()), (vec![7.0, 2.0], vec![1.0, 2.0]));
+        a.freeze();
+        assert!(!a.clone().is_trainable());
     }
 }
