@@ -48,7 +48,7 @@ impl Optimizer {
     /// The learning rate where none is given.
     pub(crate) fn default_lr(self) -> f64 {
         match self {
-            Optimizer::Adam => 1e-3,
+            Optimizer::Adam => 2e-3,
             Optimizer::Sgd => 0.05,
         }
     }
@@ -73,7 +73,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = positive)]
     pub(crate) batch: usize,
 
-    /// Learning rate at the start; it falls to 0 over the run [default: 0.001 for adam, 0.05 for sgd]
+    /// Learning rate at the start; it falls to 0 over the run [default: 0.002 for adam, 0.05 for sgd]
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub(crate) lr: Option<f64>,
 

@@ -30,7 +30,10 @@ impl Mlp {
     pub(crate) fn parameters(&self) -> Result<usize, ModelError> {
         let fail = |problem: String| Err(ModelError::Configuration { model: "mlp", problem });
         let Mlp { input, hidden, outputs, dropout } = self;
-        if input.is_empty() || input.iter().chain(hidden).chain([outputs]).any(|&size| size == 0) {
+        if input.is_empty() {
+            return fail("inputs need a dimension at least".into());
+        }
+        if input.iter().chain(hidden).chain([outputs]).any(|&size| size == 0) {
             return fail(format!("a size is 0: input {input:?}, hidden {hidden:?}, outputs {outputs}"));
         }
         if !(0.0..1.0).contains(dropout) {

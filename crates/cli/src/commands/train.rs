@@ -27,7 +27,7 @@ pub(crate) fn train(args: &TrainArgs) -> Result<(), CliError> {
     let mut out = Transcript::new(args.quiet);
     writeln!(
         out,
-        "{} on {}: {} training and {} test samples of {:?}, {} parameters, {threads} thread{}",
+        "{} on {}: {} training and {} test samples of {:?}\n{} parameters, {threads} thread{}",
         args.model,
         train.name(),
         train.len(),
