@@ -64,15 +64,15 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "NAME|FOLDER", default_value = "digits")]
     pub(crate) data: String,
 
-    /// How often to pass through the training data
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = positive)]
-    pub(crate) epochs: usize,
+    /// How often to pass through the training data [default: enough for 1000 batches, at least 3, at most 200]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub(crate) epochs: Option<usize>,
 
     /// Samples in a batch
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = positive)]
     pub(crate) batch: usize,
 
-    /// Learning rate [default: 0.001 for adam, 0.05 for sgd]
+    /// Learning rate at the start; it falls to 0 over the run [default: 0.001 for adam, 0.05 for sgd]
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub(crate) lr: Option<f64>,
 

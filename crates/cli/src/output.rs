@@ -83,8 +83,8 @@ fn matrix(out: &mut impl Write, confusion: &Confusion, classes: &[String]) -> io
         write!(out, "{head:>width$}")?;
     }
     writeln!(out)?;
-    for truth in 0..n {
-        write!(out, "{:>label$} ", names[truth])?;
+    for (truth, name) in names.iter().enumerate() {
+        write!(out, "{name:>label$} ")?;
         for predicted in 0..n {
             match confusion.count(truth, predicted) {
                 0 => write!(out, "{:>width$}", ".")?,

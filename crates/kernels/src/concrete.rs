@@ -7,7 +7,7 @@
 macro_rules! concrete {
     (
         <$T:ident> trait $Trait:ident;
-        $( $(#[$meta:meta])* pub fn $name:ident ( $( $arg:ident : $ty:ty ),* $(,)? ) $( -> $ret:ty )? = $body:path; )*
+        $( $(#[$meta:meta])* $vis:vis fn $name:ident ( $( $arg:ident : $ty:ty ),* $(,)? ) $( -> $ret:ty )? = $body:path; )*
     ) => {
         #[doc(hidden)]
         #[allow(missing_docs, clippy::too_many_arguments)]
@@ -30,7 +30,7 @@ macro_rules! concrete {
             $(#[$meta])*
             #[inline]
             #[allow(clippy::too_many_arguments)]
-            pub fn $name<$T: $crate::Real>($($arg: $ty),*) $(-> $ret)? {
+            $vis fn $name<$T: $crate::Real>($($arg: $ty),*) $(-> $ret)? {
                 <$T as $Trait<$T>>::$name($($arg),*)
             }
         )*

@@ -150,6 +150,57 @@ macro_rules! binary {
     };
 }
 
+/// A function of one number over a contiguous block.
+type Call1<'a, T> = &'a (dyn Fn(&[T], &mut [T]) + Sync);
+/// A function of two numbers over contiguous blocks.
+type Call2<'a, T> = &'a (dyn Fn(&[T], &[T], &mut [T]) + Sync);
+
+// All functions share these walks over memory: only their blocks are compiled for each.
+concrete! {
+    <T> trait WalkKernels;
+    /// `dst = call(src)`, block by block.
+    fn walk1(call: Call1<'_, T>, src: View<'_, T>, dst: &mut [T]) = walk1_impl;
+    /// `data = call(data)`, block by block.
+    fn walk1_in_place(call: Call1<'_, T>, data: &mut [T]) = walk1_in_place_impl;
+    /// `dst = call(a, b)`, block by block.
+    fn walk2(call: Call2<'_, T>, a: View<'_, T>, b: View<'_, T>, dst: &mut [T]) = walk2_impl;
+    /// `data = call(data, b)`, block by block.
+    fn walk2_in_place(call: Call2<'_, T>, data: &mut [T], b: View<'_, T>) = walk2_in_place_impl;
+}
+
+/// `dst[i] = f(src[i])`, `src` in row-major order.
+///
+/// # Panics
+/// If `dst` has another length than `src` has elements.
+pub fn map1<T: Real, F: Unary>(f: F, src: View<'_, T>, dst: &mut [T]) {
+    let level = simd::level();
+    walk1(&|src, dst| T::block1(f, level, src, dst), src, dst);
+}
+
+/// `data[i] = f(data[i])`.
+pub fn map1_in_place<T: Real, F: Unary>(f: F, data: &mut [T]) {
+    let level = simd::level();
+    walk1_in_place(&|src, dst| T::block1(f, level, src, dst), data);
+}
+
+/// `dst[i] = f(a[i], b[i])`; both views have the output's shape (stride 0 where they are broadcast).
+///
+/// # Panics
+/// If the lengths differ.
+pub fn map2<T: Real, F: Binary>(f: F, a: View<'_, T>, b: View<'_, T>, dst: &mut [T]) {
+    let level = simd::level();
+    walk2(&|a, b, dst| T::block2(f, level, a, b, dst), a, b, dst);
+}
+
+/// `data[i] = f(data[i], b[i])`.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn map2_in_place<T: Real, F: Binary>(f: F, data: &mut [T], b: View<'_, T>) {
+    let level = simd::level();
+    walk2_in_place(&|a, b, dst| T::block2(f, level, a, b, dst), data, b);
+}
+
 /// Calls `work(start, piece)` for the pieces of `dst`, on several threads where it is long enough.
 fn pieces<T: Real>(dst: &mut [T], work: impl Fn(usize, &mut [T]) + Sync + Send) {
     if dst.len() < PARALLEL {
@@ -159,35 +210,28 @@ fn pieces<T: Real>(dst: &mut [T], work: impl Fn(usize, &mut [T]) + Sync + Send) 
     }
 }
 
-/// `dst[i] = f(src[i])`, `src` in row-major order.
-///
-/// # Panics
-/// If `dst` has another length than `src` has elements.
-pub fn map1<T: Real, F: Unary>(f: F, src: View<'_, T>, dst: &mut [T]) {
+fn walk1_impl<T: Real>(call: Call1<'_, T>, src: View<'_, T>, dst: &mut [T]) {
     assert_eq!(src.len(), dst.len(), "map1: input and output differ in length");
-    let level = simd::level();
     match src.as_slice() {
-        Some(src) => pieces(dst, |start, piece| T::block1(f, level, &src[start..start + piece.len()], piece)),
+        Some(src) => pieces(dst, |start, piece| call(&src[start..start + piece.len()], piece)),
         None => pieces(dst, |start, piece| {
             let mut block = [T::ZERO; BLOCK];
             for (i, part) in piece.chunks_mut(BLOCK).enumerate() {
                 let block = &mut block[..part.len()];
                 src.read(start + i * BLOCK, block);
-                T::block1(f, level, block, part);
+                call(block, part);
             }
         }),
     }
 }
 
-/// `data[i] = f(data[i])`.
-pub fn map1_in_place<T: Real, F: Unary>(f: F, data: &mut [T]) {
-    let level = simd::level();
+fn walk1_in_place_impl<T: Real>(call: Call1<'_, T>, data: &mut [T]) {
     pieces(data, |_, piece| {
         let mut block = [T::ZERO; BLOCK];
         for part in piece.chunks_mut(BLOCK) {
             let block = &mut block[..part.len()];
             block.copy_from_slice(part);
-            T::block1(f, level, block, part);
+            call(block, part);
         }
     });
 }
@@ -211,7 +255,6 @@ impl<'a, T: Real> Source<'a, T> {
     }
 
     /// Elements `start..start + len`, where they lie or gathered into `block`.
-    #[inline(always)]
     fn get<'b>(&'b self, start: usize, len: usize, block: &'b mut [T; BLOCK]) -> &'b [T] {
         match self {
             Source::Slice(slice) => &slice[start..start + len],
@@ -224,17 +267,12 @@ impl<'a, T: Real> Source<'a, T> {
     }
 }
 
-/// `dst[i] = f(a[i], b[i])`; both views have the output's shape (stride 0 where they are broadcast).
-///
-/// # Panics
-/// If the lengths differ.
-pub fn map2<T: Real, F: Binary>(f: F, a: View<'_, T>, b: View<'_, T>, dst: &mut [T]) {
+fn walk2_impl<T: Real>(call: Call2<'_, T>, a: View<'_, T>, b: View<'_, T>, dst: &mut [T]) {
     assert!(a.len() == dst.len() && b.len() == dst.len(), "map2: inputs and output differ in length");
-    let level = simd::level();
     if let (Some(a), Some(b)) = (a.as_slice(), b.as_slice()) {
         return pieces(dst, |start, piece| {
             let end = start + piece.len();
-            T::block2(f, level, &a[start..end], &b[start..end], piece);
+            call(&a[start..end], &b[start..end], piece);
         });
     }
     let (a, b) = (Source::new(a), Source::new(b));
@@ -242,25 +280,20 @@ pub fn map2<T: Real, F: Binary>(f: F, a: View<'_, T>, b: View<'_, T>, dst: &mut 
         let (mut block_a, mut block_b) = ([T::ZERO; BLOCK], [T::ZERO; BLOCK]);
         for (i, part) in piece.chunks_mut(BLOCK).enumerate() {
             let (start, len) = (start + i * BLOCK, part.len());
-            T::block2(f, level, a.get(start, len, &mut block_a), b.get(start, len, &mut block_b), part);
+            call(a.get(start, len, &mut block_a), b.get(start, len, &mut block_b), part);
         }
     });
 }
 
-/// `data[i] = f(data[i], b[i])`.
-///
-/// # Panics
-/// If the lengths differ.
-pub fn map2_in_place<T: Real, F: Binary>(f: F, data: &mut [T], b: View<'_, T>) {
+fn walk2_in_place_impl<T: Real>(call: Call2<'_, T>, data: &mut [T], b: View<'_, T>) {
     assert_eq!(b.len(), data.len(), "map2_in_place: input and output differ in length");
-    let level = simd::level();
     let b = Source::new(b);
     pieces(data, |start, piece| {
         let (mut block_a, mut block_b) = ([T::ZERO; BLOCK], [T::ZERO; BLOCK]);
         for (i, part) in piece.chunks_mut(BLOCK).enumerate() {
             let a = &mut block_a[..part.len()];
             a.copy_from_slice(part);
-            T::block2(f, level, a, b.get(start + i * BLOCK, a.len(), &mut block_b), part);
+            call(a, b.get(start + i * BLOCK, a.len(), &mut block_b), part);
         }
     });
 }

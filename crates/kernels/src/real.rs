@@ -35,6 +35,7 @@ pub trait Real:
     + MulAssign
     + DivAssign
     + crate::map::MapKernels<Self>
+    + crate::map::WalkKernels<Self>
     + crate::gemm::GemmKernels<Self>
     + crate::norm::BatchNormKernels<Self>
     + crate::norm::LayerNormKernels<Self>

@@ -40,6 +40,7 @@ mod safetensors;
 mod sequential;
 mod softmax;
 mod state;
+mod whole_file;
 
 pub mod init;
 
@@ -62,3 +63,4 @@ pub use safetensors::{Metadata, load_safetensors, save_safetensors};
 pub use sequential::Sequential;
 pub use softmax::Softmax;
 pub use state::{Misfit, StateDict, StateError};
+pub use whole_file::write_whole;

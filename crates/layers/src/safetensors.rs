@@ -13,15 +13,13 @@
 //!
 //! Source: the format's description, <https://github.com/huggingface/safetensors#format>.
 
-use crate::{StateDict, StateError};
+use crate::{StateDict, StateError, write_whole};
 use chainrule_tensor::{Real, Shape, Tensor};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
 
 /// Text by key, stored with the tensors: a model's configuration, for example.
 pub type Metadata = BTreeMap<String, String>;
@@ -33,7 +31,7 @@ const PREFIX: usize = 8;
 
 /// Writes a state dict and metadata to a safetensors file, as `F32` or `F64` after `T`.
 ///
-/// The file is written under another name in the same folder, synced, and then renamed.
+/// The file appears whole or not at all ([`write_whole`]).
 ///
 /// # Errors
 /// If the file cannot be written. What was there before is still there then.
@@ -47,16 +45,8 @@ pub fn save_safetensors<T: Real>(
     if state.get(METADATA).is_some() {
         return Err(problem("no tensor can be named __metadata__ in a safetensors file"));
     }
-    let name = path.file_name().ok_or_else(|| problem("this is no name for a file"))?;
-    let temporary = temporary_name(path, name);
-    let written = write(&temporary, state, metadata).and_then(|()| fs::rename(&temporary, path));
-    written.map_err(|cause| {
-        // What is left of the attempt; that it could not be removed either would hide the cause.
-        let _ = fs::remove_file(&temporary);
-        StateError::Write { path: path.into(), cause }
-    })?;
-    sync_folder(path);
-    Ok(())
+    write_whole(path, |file| write(file, state, metadata))
+        .map_err(|cause| StateError::Write { path: path.into(), cause })
 }
 
 /// Reads a safetensors file: the tensors in the order of their numbers, and the metadata.
@@ -72,17 +62,7 @@ pub fn load_safetensors<T: Real>(path: impl AsRef<Path>) -> Result<(StateDict<T>
     parse(&bytes).map_err(|problem| StateError::File { path: path.into(), problem })
 }
 
-/// `.name.process-count.tmp` beside the target: no other save, of this process or another, uses it.
-fn temporary_name(path: &Path, name: &std::ffi::OsStr) -> PathBuf {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let mut temporary = OsString::from(".");
-    temporary.push(name);
-    temporary.push(format!(".{}-{}.tmp", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
-    path.with_file_name(temporary)
-}
-
-fn write<T: Real>(path: &Path, state: &StateDict<T>, metadata: &Metadata) -> io::Result<()> {
-    let mut file = BufWriter::new(File::create_new(path)?);
+fn write<T: Real>(file: &mut dyn Write, state: &StateDict<T>, metadata: &Metadata) -> io::Result<()> {
     let header = header(state, metadata);
     file.write_all(&(header.len() as u64).to_le_bytes())?;
     file.write_all(header.as_bytes())?;
@@ -94,7 +74,7 @@ fn write<T: Real>(path: &Path, state: &StateDict<T>, metadata: &Metadata) -> io:
             file.write_all(&bytes)?;
         }
     }
-    file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+    Ok(())
 }
 
 fn header<T: Real>(state: &StateDict<T>, metadata: &Metadata) -> String {
@@ -118,17 +98,6 @@ fn header<T: Real>(state: &StateDict<T>, metadata: &Metadata) -> String {
         header.push(' ');
     }
     header
-}
-
-/// Makes the renaming itself last. Only Unix can; where it fails the file is still whole, old or new.
-fn sync_folder(path: &Path) {
-    #[cfg(unix)]
-    {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let _ = File::open(folder).and_then(|folder| folder.sync_all());
-    }
-    #[cfg(not(unix))]
-    let _ = path;
 }
 
 /// One entry of the header, checked.

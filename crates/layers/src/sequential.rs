@@ -1,9 +1,9 @@
 //! [`Sequential`]: layers one after the other, `y = f_n(.. f_2(f_1(x)))`.
 //!
-//! Parameters are named by the layer's position, as in PyTorch: `0.weight`, `0.bias`, `2.weight`. Layers without
-//! parameters count.
+//! Parameters are named by the layer's position, as in PyTorch: `0.weight`, `0.bias`, `2.weight` (layers without parameters
+//! count), or by the name that the layer was given: `conv1.weight`.
 
-use crate::{Layer, Mode, Module};
+use crate::{Entry, EntryMut, Layer, Mode, Module, Path};
 use chainrule_tensor::{Real, Tensor};
 
 /// A chain of layers, each fed with the output of the one before.
@@ -15,15 +15,12 @@ use chainrule_tensor::{Real, Tensor};
 /// let mut rng = Rng::seed_from_u64(1);
 /// let net: Sequential = Sequential::new().add(Linear::new(4, 8, &mut rng)).add(Relu);
 /// assert_eq!(net.forward(&Tensor::ones([5, 4]), &mut Mode::Eval).shape(), &[5, 8]);
-/// let lines: Vec<String> = net.iter().map(|layer| layer.describe()).collect();
+/// let lines: Vec<String> = net.iter().map(|(_, layer)| layer.describe()).collect();
 /// assert_eq!(lines, ["Linear(4, 8)", "ReLU"]);
 /// ```
-#[derive(Debug, Module)]
-#[module(crate = crate)]
+#[derive(Debug)]
 pub struct Sequential<T: Real = f32> {
-    // The list's own index is the name: there is no field name in front of it.
-    #[module(flatten)]
-    layers: Vec<Box<dyn Layer<T>>>,
+    layers: Vec<(String, Box<dyn Layer<T>>)>,
 }
 
 impl<T: Real> Sequential<T> {
@@ -32,7 +29,7 @@ impl<T: Real> Sequential<T> {
         Sequential { layers: Vec::new() }
     }
 
-    /// The chain with one more layer at its end.
+    /// The chain with one more layer at its end, named by its position.
     #[expect(clippy::should_implement_trait, reason = "a chain is no number: nobody expects `+`")]
     #[must_use]
     pub fn add(mut self, layer: impl Layer<T> + 'static) -> Self {
@@ -40,9 +37,22 @@ impl<T: Real> Sequential<T> {
         self
     }
 
-    /// Puts one more layer at the end.
+    /// The chain with one more layer at its end, under a name of its own.
+    ///
+    /// # Panics
+    /// If another layer has this name.
+    #[track_caller]
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>, layer: impl Layer<T> + 'static) -> Self {
+        let name = name.into();
+        assert!(self.layers.iter().all(|(other, _)| *other != name), "Sequential: two layers are named {name}");
+        self.layers.push((name, Box::new(layer)));
+        self
+    }
+
+    /// Puts one more layer at the end, named by its position.
     pub fn push(&mut self, layer: Box<dyn Layer<T>>) {
-        self.layers.push(layer);
+        self.layers.push((self.layers.len().to_string(), layer));
     }
 
     /// The output of the last layer.
@@ -50,12 +60,12 @@ impl<T: Real> Sequential<T> {
     /// # Panics
     /// If the shape of a layer's input does not suit it.
     pub fn forward(&self, x: &Tensor<T>, mode: &mut Mode<'_>) -> Tensor<T> {
-        self.layers.iter().fold(x.clone(), |x, layer| layer.call(&x, mode))
+        self.layers.iter().fold(x.clone(), |x, (_, layer)| layer.call(&x, mode))
     }
 
-    /// The layers in their order, for summaries.
-    pub fn iter(&self) -> std::slice::Iter<'_, Box<dyn Layer<T>>> {
-        self.layers.iter()
+    /// The layers with their names, in their order, for summaries.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &dyn Layer<T>)> {
+        self.layers.iter().map(|(name, layer)| (name.as_str(), &**layer))
     }
 
     /// How many layers there are.
@@ -75,17 +85,21 @@ impl<T: Real> Default for Sequential<T> {
     }
 }
 
-impl<'a, T: Real> IntoIterator for &'a Sequential<T> {
-    type Item = &'a Box<dyn Layer<T>>;
-    type IntoIter = std::slice::Iter<'a, Box<dyn Layer<T>>>;
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
+impl<T: Real> Module<T> for Sequential<T> {
+    fn visit<'a>(&'a self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Entry<'a, T>)) {
+        self.layers.iter().for_each(|(name, layer)| layer.visit(&path.field(name), visitor));
+    }
+    fn visit_mut<'a>(&'a mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, EntryMut<'a, T>)) {
+        self.layers.iter_mut().for_each(|(name, layer)| layer.visit_mut(&path.field(name), visitor));
     }
 }
 
 impl<T: Real> FromIterator<Box<dyn Layer<T>>> for Sequential<T> {
     fn from_iter<I: IntoIterator<Item = Box<dyn Layer<T>>>>(layers: I) -> Self {
-        Sequential { layers: layers.into_iter().collect() }
+        layers.into_iter().fold(Self::new(), |mut chain, layer| {
+            chain.push(layer);
+            chain
+        })
     }
 }
 
@@ -94,7 +108,7 @@ impl<T: Real> Layer<T> for Sequential<T> {
         self.forward(x, mode)
     }
     fn describe(&self) -> String {
-        format!("Sequential({})", self.iter().map(|layer| layer.describe()).collect::<Vec<_>>().join(", "))
+        format!("Sequential({})", self.iter().map(|(_, layer)| layer.describe()).collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -118,7 +132,6 @@ mod tests {
         let names: Vec<String> = net.named_parameters().into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["0.weight", "0.bias", "2.0.weight"]);
         assert_eq!(net.describe(), "Sequential(Linear(3, 4), ReLU, Sequential(Linear(4, 2, bias=false)))");
-        assert_eq!((&net).into_iter().count(), net.len());
     }
 
     #[test]

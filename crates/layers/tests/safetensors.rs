@@ -263,7 +263,7 @@ fn files_that_cannot_be_opened_are_named() {
     let error = save_safetensors(&nowhere, &state(), &metadata()).unwrap_err().to_string();
     assert!(error.starts_with(&format!("cannot write {}: ", nowhere.display())), "{error}");
     let error = save_safetensors("..", &state(), &metadata()).unwrap_err().to_string();
-    assert_eq!(error, "..: this is no name for a file");
+    assert_eq!(error, "cannot write ..: this is no name for a file");
 }
 
 #[test]

@@ -138,11 +138,11 @@ impl Classifier {
         let mut x = Tensor::zeros(shape);
         no_grad(|| {
             self.net
-                .named_layers()
+                .iter()
                 .map(|(name, layer)| {
                     x = layer.call(&x, &mut Mode::Eval);
                     LayerSummary {
-                        name,
+                        name: name.to_string(),
                         layer: layer.describe(),
                         output: x.shape()[1..].to_vec(),
                         parameters: layer.num_parameters(),

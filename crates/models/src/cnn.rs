@@ -50,7 +50,10 @@ impl Cnn {
     pub(crate) fn build(&self, rng: &mut Rng) -> Result<Sequential, ModelError> {
         let fail = |problem: String| Err(ModelError::Configuration { model: "cnn", problem });
         let &[mut channels, mut height, mut width] = &self.input[..] else {
-            return fail(format!("inputs must be images [channels, height, width], not {:?}; the mlp takes any shape", self.input));
+            return fail(format!(
+                "inputs must be images [channels, height, width], not {:?}; the mlp takes any shape",
+                self.input
+            ));
         };
         if channels == 0 || self.hidden == 0 || self.outputs == 0 || self.channels.contains(&0) {
             return fail(format!("a size is 0: {self:?}"));

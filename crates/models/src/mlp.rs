@@ -42,7 +42,10 @@ impl Mlp {
         let fail = |problem: &str| Err(ModelError::Configuration { model: "mlp", problem: problem.into() });
         let mut width: usize = self.input.iter().product();
         if self.input.is_empty() || width == 0 || self.outputs == 0 || self.hidden.contains(&0) {
-            return fail(&format!("a size is 0: input {:?}, hidden {:?}, outputs {}", self.input, self.hidden, self.outputs));
+            return fail(&format!(
+                "a size is 0: input {:?}, hidden {:?}, outputs {}",
+                self.input, self.hidden, self.outputs
+            ));
         }
         if !(0.0..1.0).contains(&self.dropout) {
             return fail(&format!("the dropout probability {} is not in [0, 1)", self.dropout));

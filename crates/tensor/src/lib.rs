@@ -1,7 +1,7 @@
 //! Tensors with reverse-mode automatic differentiation.
 //!
 //! * [`Tensor`] holds numbers in any number of dimensions; it is cheap to clone, immutable to the user, and its views copy
-//!   nothing. [ndarray](ndarray) is the currency at the boundary.
+//!   nothing. [ndarray] is the currency at the boundary.
 //! * [`graph`] records operations and runs them backward: [`Tensor::backward`], [`grad`], gradients of gradients,
 //!   [`no_grad`], hooks, anomaly mode, pictures.
 //! * [`ops`] holds the calculus: one file per operation, always in the same order: equation, derivative, what is saved,

@@ -16,6 +16,9 @@ pub struct FitOptions {
     pub epochs: usize,
     /// Samples in a batch; the last one of an epoch may have fewer.
     pub batch: usize,
+    /// Whether the learning rate falls from batch to batch, on a straight line from what the optimizer has to 0 after the
+    /// last batch, or stays.
+    pub anneal: bool,
 }
 
 /// What one epoch came to. Loss and accuracy are those of the training batches as they went by, while the parameters
@@ -65,6 +68,9 @@ pub fn fit(
     progress: &mut dyn Progress,
 ) -> Result<Vec<EpochMetrics>, FitError> {
     let mut history = Vec::with_capacity(options.epochs);
+    let initial_lr = optimizer.lr();
+    let steps = (options.epochs * data.len().div_ceil(options.batch)) as f64;
+    let mut step = 0.0;
     for epoch in 1..=options.epochs {
         let started = Instant::now();
         let batches = data.batches(options.batch, rng);
@@ -78,7 +84,11 @@ pub fn fit(
                 return Err(FitError::Diverged { epoch, batch: i + 1, loss: value });
             }
             let grads = loss.backward();
+            if options.anneal {
+                optimizer.set_lr(initial_lr * (1.0 - step / steps));
+            }
             optimizer.step(net, &grads);
+            step += 1.0;
             total_loss += value * labels.len() as f64;
             hits += predicted_classes(&logits).zip(&labels).filter(|(predicted, label)| predicted == *label).count();
             progress.batch_done(value);
@@ -93,5 +103,6 @@ pub fn fit(
         progress.epoch_done(&metrics);
         history.push(metrics);
     }
+    optimizer.set_lr(initial_lr);
     Ok(history)
 }

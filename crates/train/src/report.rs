@@ -1,8 +1,8 @@
 //! [`Report`]: what is kept of a run, as JSON.
 
 use crate::{EpochMetrics, Evaluation};
+use chainrule_layers::write_whole;
 use serde::{Deserialize, Serialize};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// A run: what was trained on what, how it went, how good it is.
@@ -69,16 +69,10 @@ impl Report {
     /// If the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), ReportError> {
         let path = path.as_ref();
-        self.try_save(path).map_err(|cause| ReportError { path: path.to_owned(), cause })
-    }
-
-    fn try_save(&self, path: &Path) -> std::io::Result<()> {
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        serde_json::to_writer_pretty(&mut file, self)?;
-        file.write_all(b"\n")?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
+        let write = |file: &mut dyn std::io::Write| {
+            serde_json::to_writer_pretty(&mut *file, self)?;
+            file.write_all(b"\n")
+        };
+        write_whole(path, write).map_err(|cause| ReportError { path: path.to_owned(), cause })
     }
 }

@@ -19,7 +19,10 @@ pub(crate) fn datasets() -> Result<(), CliError> {
     let mut out = std::io::stdout();
     table(&mut out, &rows)?;
     if std::env::var_os(DATA_VARIABLE).is_none() {
-        writeln!(out, "\nmnist and fashion-mnist: set {DATA_VARIABLE} to the folder that holds mnist/ or fashion-mnist/")?;
+        writeln!(
+            out,
+            "\nmnist and fashion-mnist: set {DATA_VARIABLE} to the folder that holds mnist/ or fashion-mnist/"
+        )?;
     }
     writeln!(out, "\nA folder with IDX files in MNIST's layout can be given in place of a name.")?;
     Ok(())

@@ -5,7 +5,7 @@ use crate::args::{Optimizer, TrainArgs};
 use crate::error::CliError;
 use crate::output::{self, Bar};
 use chainrule::models::Classifier;
-use chainrule::optim::{Adam, Optimizer as _, Sgd};
+use chainrule::optim::{Adam, Sgd};
 use chainrule::tensor::Rng;
 use chainrule::train::{FitOptions, Progress, Report, Silent, TestMetrics};
 use std::io::{self, Write};
@@ -36,9 +36,10 @@ pub(crate) fn train(args: &TrainArgs) -> Result<(), CliError> {
             if threads == 1 { "" } else { "s" }
         )?;
     }
-    let mut bar = Bar::new(args.epochs);
+    let epochs = args.epochs.unwrap_or(1000usize.div_ceil(train.len().div_ceil(args.batch)).clamp(3, 200));
+    let mut bar = Bar::new(epochs);
     let progress: &mut dyn Progress = if args.quiet { &mut Silent } else { &mut bar };
-    let options = FitOptions { epochs: args.epochs, batch: args.batch };
+    let options = FitOptions { epochs, batch: args.batch, anneal: true };
     let started = Instant::now();
     let epochs = chainrule::train::fit(&mut model.net, &mut *optimizer, &train, options, &mut rng, progress)?;
     let train_seconds = started.elapsed().as_secs_f64();

@@ -24,7 +24,7 @@ use crate::simd::Kernel;
 
 /// A tile to compute: where its factors and its place in the output are, and what to do at the store.
 #[derive(Clone, Copy)]
-pub(super) struct Tile<T> {
+pub(crate) struct Tile<T> {
     /// `a[0, 0]`; `a[i, p]` stands `i * a_row + p * a_k` numbers further.
     pub(super) a: *const T,
     pub(super) a_row: usize,
@@ -87,7 +87,9 @@ impl<T> Finish<T> {
 }
 
 /// A tile of `ROWS` rows and `REGS` registers of columns that may copy `b`.
-struct Fixed<'a, L: Lane, const ROWS: usize, const REGS: usize, const COPY: bool>(&'a Tile<L::Num>);
+pub(super) struct Fixed<'a, L: Lane, const ROWS: usize, const REGS: usize, const COPY: bool>(
+    pub(super) &'a Tile<L::Num>,
+);
 
 impl<L: Lane, const ROWS: usize, const REGS: usize, const COPY: bool> Kernel for Fixed<'_, L, ROWS, REGS, COPY> {
     type Output = ();
@@ -154,9 +156,33 @@ impl<L: Lane, const ROWS: usize, const REGS: usize, const COPY: bool> Fixed<'_, 
                     }
                 }
                 let from = (start.cast_const(), REGS * L::LANES);
-                store_finished::<L>((ROWS, tile.cols), from, (tile.c, tile.c_row), &tile.finish);
+                // A function of its own, which all heights share: it is long, and only some stores need it.
+                L::enter(Finished::<L> {
+                    size: (ROWS, tile.cols),
+                    from,
+                    to: (tile.c, tile.c_row),
+                    finish: &tile.finish,
+                });
             }
         }
+    }
+}
+
+/// A call of [`store_finished`].
+struct Finished<'a, L: Lane> {
+    size: (usize, usize),
+    from: (*const L::Num, usize),
+    to: (*mut L::Num, usize),
+    finish: &'a Finish<L::Num>,
+}
+
+impl<L: Lane> Kernel for Finished<'_, L> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        // SAFETY: whoever makes one keeps the promises of `store_finished`.
+        unsafe { store_finished::<L>(self.size, self.from, self.to, self.finish) }
     }
 }
 
@@ -206,26 +232,31 @@ pub(super) unsafe fn store_finished<L: Lane>(
 #[inline(always)]
 pub(super) unsafe fn compute<L: Lane>(tile: &Tile<L::Num>) {
     debug_assert!((1..=L::ROWS).contains(&tile.rows) && (1..=2 * L::LANES).contains(&tile.cols));
-    macro_rules! rows {
-        ($($rows:literal)*) => {
+    // SAFETY: the caller's.
+    unsafe { L::compute(tile) }
+}
+
+/// Writes `Lane::compute` for the heights that the register file holds: others are not compiled.
+macro_rules! heights {
+    ($($rows:literal)*) => {
+        #[inline(always)]
+        unsafe fn compute(tile: &crate::gemm::tile::Tile<Self::Num>) {
+            use crate::gemm::tile::Fixed;
             match tile.rows {
                 $($rows => {
-                    // Taller tiles than the register file holds are not compiled.
-                    if $rows <= L::ROWS {
-                        // SAFETY: the caller's.
-                        unsafe {
-                            match (tile.cols > L::LANES, tile.b_copy.is_null()) {
-                                (true, true) => L::enter(Fixed::<L, $rows, 2, false>(tile)),
-                                (true, false) => L::enter(Fixed::<L, $rows, 2, true>(tile)),
-                                (false, true) => L::enter(Fixed::<L, $rows, 1, false>(tile)),
-                                (false, false) => L::enter(Fixed::<L, $rows, 1, true>(tile)),
-                            }
+                    // SAFETY: the caller's.
+                    unsafe {
+                        match (tile.cols > Self::LANES, tile.b_copy.is_null()) {
+                            (true, true) => Self::enter(Fixed::<Self, $rows, 2, false>(tile)),
+                            (true, false) => Self::enter(Fixed::<Self, $rows, 2, true>(tile)),
+                            (false, true) => Self::enter(Fixed::<Self, $rows, 1, false>(tile)),
+                            (false, false) => Self::enter(Fixed::<Self, $rows, 1, true>(tile)),
                         }
                     }
                 })*
-                _ => unreachable!("a tile has 1 to {} rows", L::ROWS),
+                _ => unreachable!("a tile has 1 to {} rows", Self::ROWS),
             }
-        };
-    }
-    rows!(1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+        }
+    };
 }
+pub(super) use heights;

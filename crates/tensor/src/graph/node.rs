@@ -78,6 +78,8 @@ pub(crate) enum State<T: Real> {
 }
 
 type HookFn<T> = Box<dyn Fn(&Tensor<T>) -> Option<Tensor<T>> + Send + Sync>;
+/// Hooks with the ids of their handles, in the order in which they were registered.
+type Hooks<T> = Mutex<Vec<(u64, HookFn<T>)>>;
 
 /// A point of the graph: a leaf or the result of an operation.
 pub(crate) struct Node<T: Real> {
@@ -86,7 +88,7 @@ pub(crate) struct Node<T: Real> {
     pub(crate) shape: Shape,
     pub(crate) location: &'static Location<'static>,
     pub(crate) state: RwLock<State<T>>,
-    hooks: OnceLock<Mutex<Vec<(u64, HookFn<T>)>>>,
+    hooks: OnceLock<Hooks<T>>,
 }
 
 static LEAF: OpInfo = OpInfo { name: "leaf", equation: "x", derivative: "", torch: "requires_grad_" };

@@ -3,7 +3,7 @@
 //! | | |
 //! |---|---|
 //! | equation | `y_i = x_i` where `x_i > 0`, else 0 (NaN stays NaN) |
-//! | derivative | `x' = y'` where `y > 0`, else 0 |
+//! | derivative | `x' = y'` where `y > 0`, else 0 (`y'` where `y` is NaN) |
 //! | shapes | any |
 //! | saved | `y`: where it is positive |
 //!
@@ -41,7 +41,8 @@ impl<T: Real> Op<T> for Relu<T> {
 }
 
 unary!(Formula(self, x: T) = x.maximum(T::ZERO));
-binary!(Gate(self, grad: T, y) = if y > T::ZERO { grad } else { T::ZERO });
+// NaN passes the gradient on: a NaN must not be hidden behind zeros.
+binary!(Gate(self, grad: T, y) = if y <= T::ZERO { T::ZERO } else { grad });
 
 impl<T: Real> Tensor<T> {
     /// The larger of 0 and every element.

@@ -1,0 +1,128 @@
+//! Reads what PyTorch computed: see `generate.py` for the format and for how to make the file anew.
+
+use chainrule_tensor::{Real, Tensor};
+use safetensors::{Dtype, SafeTensors};
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// One call of an operation, and everything that is known of its result.
+pub struct Case {
+    /// The operation and a number, `matmul/3`.
+    pub name: String,
+    /// The operation.
+    pub op: String,
+    /// Its parameters.
+    pub params: Params,
+    /// Its inputs.
+    pub inputs: Vec<Array>,
+    /// The shape of its value.
+    pub output: Vec<usize>,
+    /// The results by name, without those that are zero everywhere.
+    results: BTreeMap<String, Array>,
+}
+
+/// Numbers in row-major order, with a shape.
+#[derive(Clone)]
+pub struct Array {
+    /// The size of each dimension.
+    pub shape: Vec<usize>,
+    /// The numbers.
+    pub values: Vec<f64>,
+}
+
+impl Array {
+    /// These numbers, rounded to another type.
+    pub fn tensor<T: Real>(&self) -> Tensor<T> {
+        let values: Vec<T> = self.values.iter().map(|&x| T::from_f64(x)).collect();
+        Tensor::from_vec(values, self.shape.as_slice())
+    }
+}
+
+impl Case {
+    /// What PyTorch computed under this name; zeros of the given shape if the file does not have it.
+    pub fn result(&self, name: &str, shape: &[usize]) -> Array {
+        let zeros = || Array { shape: shape.to_vec(), values: vec![0.0; shape.iter().product()] };
+        self.results.get(name).cloned().unwrap_or_else(zeros)
+    }
+
+    /// How many untracked results the operation has besides its value.
+    pub fn others(&self) -> usize {
+        self.results.keys().filter(|key| key.starts_with('y')).count().saturating_sub(1)
+    }
+}
+
+/// The parameters of an operation. The getters panic where a parameter is missing: the fixture is at fault.
+#[derive(Deserialize, Debug)]
+#[serde(transparent)]
+pub struct Params(BTreeMap<String, Value>);
+
+impl Params {
+    /// A parameter of any type that JSON can hold.
+    pub fn get<V: for<'a> Deserialize<'a>>(&self, name: &str) -> V {
+        let value = self.0.get(name).unwrap_or_else(|| panic!("the fixture lacks the parameter {name}: {self:?}"));
+        V::deserialize(value).unwrap_or_else(|error| panic!("the parameter {name} is {value}: {error}"))
+    }
+}
+
+#[derive(Deserialize)]
+struct Manifest {
+    cases: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    name: String,
+    op: String,
+    params: Params,
+    inputs: Vec<Vec<usize>>,
+    output: Vec<usize>,
+    results: Vec<String>,
+}
+
+/// All cases of a fixture file.
+///
+/// # Panics
+/// If the file cannot be read or is not as `generate.py` writes it.
+pub fn read(path: &Path) -> Vec<Case> {
+    let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let (_, header) = SafeTensors::read_metadata(&bytes).expect("a safetensors file");
+    let manifest = &header.metadata().as_ref().expect("metadata")["manifest"];
+    let manifest: Manifest = serde_json::from_str(manifest).expect("a list of cases");
+    let tensors = SafeTensors::deserialize(&bytes).expect("a safetensors file");
+    manifest.cases.into_iter().map(|entry| case(entry, &tensors)).collect()
+}
+
+fn case(entry: Entry, tensors: &SafeTensors<'_>) -> Case {
+    let Entry { name, op, params, inputs, output, results } = entry;
+    let shape_of = |result: &String| match result.strip_prefix(['g', 'h']).map(str::parse::<usize>) {
+        Some(Ok(input)) => inputs[input].clone(),
+        // Untracked results: the mean and the variance of each channel.
+        None if result != "y" => vec![output[1]],
+        _ => output.clone(),
+    };
+    let shapes: Vec<Vec<usize>> = results.iter().map(shape_of).collect();
+    let results = results.into_iter().zip(split(tensors, &format!("{name}/y"), &shapes)).collect();
+    let inputs = split(tensors, &format!("{name}/x"), &inputs);
+    Case { name, op, params, inputs, output, results }
+}
+
+/// Cuts a stored list of numbers into arrays.
+fn split(tensors: &SafeTensors<'_>, name: &str, shapes: &[Vec<usize>]) -> Vec<Array> {
+    let stored = tensors.tensor(name).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let numbers: Vec<f64> = match stored.dtype() {
+        Dtype::F32 => stored.data().chunks_exact(4).map(|b| f32::read_le(b).into()).collect(),
+        Dtype::F64 => stored.data().chunks_exact(8).map(f64::read_le).collect(),
+        other => panic!("{name}: unexpected type {other:?}"),
+    };
+    let mut rest = numbers.as_slice();
+    let arrays = shapes.iter().map(|shape| {
+        let (values, tail) = rest.split_at(shape.iter().product());
+        rest = tail;
+        Array { shape: shape.clone(), values: values.to_vec() }
+    });
+    let arrays = arrays.collect();
+    assert!(rest.is_empty(), "{name}: {} numbers too many", rest.len());
+    arrays
+}
