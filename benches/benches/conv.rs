@@ -1,5 +1,6 @@
 //! Convolution, forward and both gradients, counted as a direct one; pooling.
 
+use chainrule_benches::numbers;
 use chainrule_kernels::conv::{self, Conv2d};
 use chainrule_kernels::pool::{self, Pool2d};
 use criterion::{Criterion, Throughput};
@@ -32,8 +33,8 @@ fn convolution(criterion: &mut Criterion) {
             dilation: [1; 2],
             groups,
         };
-        let (x, w) = (common::numbers(geometry.input_len()), common::numbers(geometry.weight_len()));
-        let (g, bias) = (common::numbers(geometry.output_len()), common::numbers(out_channels));
+        let (x, w) = (numbers(geometry.input_len()), numbers(geometry.weight_len()));
+        let (g, bias) = (numbers(geometry.output_len()), numbers(out_channels));
         let (mut y, mut dx, mut dw) = (g.clone(), x.clone(), w.clone());
         let name = format!("conv/{batch}x{in_channels}->{out_channels} {size}^2 {kernel}x{kernel} s{stride} g{groups}");
         let mut group = criterion.benchmark_group(name);
@@ -58,7 +59,7 @@ fn pooling(criterion: &mut Criterion) {
         ceil_mode: false,
         count_include_pad: true,
     };
-    let (x, g) = (common::numbers(geometry.input_len()), common::numbers(geometry.output_len()));
+    let (x, g) = (numbers(geometry.input_len()), numbers(geometry.output_len()));
     let (mut y, mut dx, mut argmax) = (g.clone(), x.clone(), vec![0; g.len()]);
     let mut group = criterion.benchmark_group("pool/4096 planes 24^2 2x2");
     group.throughput(Throughput::Bytes((4 * (x.len() + y.len())) as u64));

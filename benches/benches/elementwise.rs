@@ -1,5 +1,6 @@
 //! Element-wise functions, reductions and optimizer updates: what memory limits, so rates are in bytes.
 
+use chainrule_benches::numbers;
 use chainrule_kernels::{View, reduce, update};
 use chainrule_tensor::{Rng, Tensor};
 use criterion::{Criterion, Throughput};
@@ -29,7 +30,7 @@ fn functions(criterion: &mut Criterion) {
 }
 
 fn reductions(criterion: &mut Criterion) {
-    let x = common::numbers(1 << 20);
+    let x = numbers(1 << 20);
     let mut group = criterion.benchmark_group("reduce/1024x1024");
     group.throughput(Throughput::Bytes(4 << 20));
     let mut out = vec![0.0; 1024];
@@ -44,8 +45,7 @@ fn reductions(criterion: &mut Criterion) {
 }
 
 fn updates(criterion: &mut Criterion) {
-    let numbers = || common::numbers(1 << 20);
-    let (mut param, grad, mut a, mut b) = (numbers(), numbers(), vec![0.0; 1 << 20], vec![0.0; 1 << 20]);
+    let (mut param, grad, mut a, mut b) = (numbers(1 << 20), numbers(1 << 20), vec![0.0; 1 << 20], vec![0.0; 1 << 20]);
     let mut group = criterion.benchmark_group("update/1048576");
     let sgd = update::Sgd { lr: 1e-6, momentum: 0.9, dampening: 0.0, nesterov: false, weight_decay: 0.0 };
     group.throughput(Throughput::Bytes(5 * (4 << 20)));

@@ -1,5 +1,6 @@
 //! Matrix products: the shapes of the workloads, transposes, single and double precision, batches.
 
+use chainrule_benches::numbers;
 use chainrule_kernels::gemm::{Epilogue, Mat, gemm};
 use chainrule_kernels::{Accum, Real};
 use chainrule_tensor::{Rng, Tensor};
@@ -27,8 +28,8 @@ const SHAPES: [[usize; 3]; 12] = [
 fn product<T: Real>(criterion: &mut Criterion, group: &str, transposed: bool) {
     let mut group = criterion.benchmark_group(group);
     for [m, k, n] in SHAPES {
-        let numbers = |len| common::numbers(len).into_iter().map(|x| T::from_f64(x.into())).collect::<Vec<T>>();
-        let (a, b, mut c) = (numbers(m * k), numbers(k * n), numbers(m * n));
+        let typed = |len| numbers(len).into_iter().map(|x| T::from_f64(x.into())).collect::<Vec<T>>();
+        let (a, b, mut c) = (typed(m * k), typed(k * n), typed(m * n));
         let a = Mat::row_major(&a, m, k);
         let b = if transposed { Mat::row_major(&b, n, k).t() } else { Mat::row_major(&b, k, n) };
         group.throughput(Throughput::Elements((2 * m * k * n) as u64));

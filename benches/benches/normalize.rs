@@ -1,5 +1,6 @@
 //! Softmax, cross entropy, batch and layer normalization, forward and backward. Rates are in numbers per second.
 
+use chainrule_benches::numbers;
 use chainrule_kernels::{norm, softmax};
 use criterion::{Criterion, Throughput};
 use std::hint::black_box;
@@ -8,7 +9,7 @@ mod common;
 
 fn softmaxes(criterion: &mut Criterion) {
     for [rows, cols] in [[64, 10], [1024, 1000]] {
-        let (x, g) = (common::numbers(rows * cols), common::numbers(rows * cols));
+        let (x, g) = (numbers(rows * cols), numbers(rows * cols));
         let (mut y, mut dx, mut losses) = (x.clone(), x.clone(), vec![0.0; rows]);
         let labels: Vec<usize> = (0..rows).map(|row| row * 7 % cols).collect();
         let mut group = criterion.benchmark_group(format!("softmax/{rows}x{cols}"));
@@ -27,9 +28,9 @@ fn softmaxes(criterion: &mut Criterion) {
 
 fn batch_norm(criterion: &mut Criterion) {
     for [n, c, l] in [[16, 64, 1024], [16, 512, 16]] {
-        let (x, g) = (common::numbers(n * c * l), common::numbers(n * c * l));
+        let (x, g) = (numbers(n * c * l), numbers(n * c * l));
         let (mut y, mut dx) = (x.clone(), x.clone());
-        let (mut mean, mut var, weight, bias) = (vec![0.0; c], vec![0.0; c], common::numbers(c), common::numbers(c));
+        let (mut mean, mut var, weight, bias) = (vec![0.0; c], vec![0.0; c], numbers(c), numbers(c));
         let (mut dweight, mut dbias) = (vec![0.0; c], vec![0.0; c]);
         let mut group = criterion.benchmark_group(format!("batch norm/{n}x{c}x{l}"));
         group.throughput(Throughput::Elements((n * c * l) as u64));
@@ -51,10 +52,10 @@ fn batch_norm(criterion: &mut Criterion) {
 
 fn layer_norm(criterion: &mut Criterion) {
     let [rows, cols] = [1024, 256];
-    let (x, g) = (common::numbers(rows * cols), common::numbers(rows * cols));
+    let (x, g) = (numbers(rows * cols), numbers(rows * cols));
     let (mut y, mut dx) = (x.clone(), x.clone());
     let (mut mean, mut inv_std) = (vec![0.0; rows], vec![0.0; rows]);
-    let (weight, bias) = (common::numbers(cols), common::numbers(cols));
+    let (weight, bias) = (numbers(cols), numbers(cols));
     let (mut dweight, mut dbias) = (vec![0.0; cols], vec![0.0; cols]);
     let mut group = criterion.benchmark_group(format!("layer norm/{rows}x{cols}"));
     group.throughput(Throughput::Elements((rows * cols) as u64));

@@ -239,7 +239,7 @@ impl Export {
 /// A training step.
 fn train<N: Module + Send + 'static>(
     mut net: N,
-    mut optimizer: impl Optimizer + Send + 'static,
+    mut optimizer: impl Optimizer + 'static,
     mut loss: impl FnMut(&N) -> Tensor + Send + 'static,
 ) -> Task {
     let step = move || {
