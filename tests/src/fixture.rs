@@ -1,8 +1,9 @@
-//! Reads what PyTorch computed: see `generate.py` for the format and for how to make the file anew.
+//! Reads what PyTorch computed for operations: see `generate.py` for the format and for how to make the file anew.
 
 use chainrule_tensor::{Real, Tensor};
 use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -86,12 +87,18 @@ struct Entry {
 /// # Panics
 /// If the file cannot be read or is not as `generate.py` writes it.
 pub fn read(path: &Path) -> Vec<Case> {
+    read_with(path, |manifest: Manifest, tensors| {
+        manifest.cases.into_iter().map(|entry| case(entry, tensors)).collect()
+    })
+}
+
+/// Reads a file with a manifest.
+pub(crate) fn read_with<M: DeserializeOwned, R>(path: &Path, make: impl FnOnce(M, &SafeTensors<'_>) -> R) -> R {
     let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let (_, header) = SafeTensors::read_metadata(&bytes).expect("a safetensors file");
     let manifest = &header.metadata().as_ref().expect("metadata")["manifest"];
-    let manifest: Manifest = serde_json::from_str(manifest).expect("a list of cases");
-    let tensors = SafeTensors::deserialize(&bytes).expect("a safetensors file");
-    manifest.cases.into_iter().map(|entry| case(entry, &tensors)).collect()
+    let manifest = serde_json::from_str(manifest).expect("a list of cases");
+    make(manifest, &SafeTensors::deserialize(&bytes).expect("a safetensors file"))
 }
 
 fn case(entry: Entry, tensors: &SafeTensors<'_>) -> Case {
@@ -109,7 +116,7 @@ fn case(entry: Entry, tensors: &SafeTensors<'_>) -> Case {
 }
 
 /// Cuts a stored list of numbers into arrays.
-fn split(tensors: &SafeTensors<'_>, name: &str, shapes: &[Vec<usize>]) -> Vec<Array> {
+pub(crate) fn split(tensors: &SafeTensors<'_>, name: &str, shapes: &[Vec<usize>]) -> Vec<Array> {
     let stored = tensors.tensor(name).unwrap_or_else(|error| panic!("{name}: {error}"));
     let numbers: Vec<f64> = match stored.dtype() {
         Dtype::F32 => stored.data().chunks_exact(4).map(|b| f32::read_le(b).into()).collect(),

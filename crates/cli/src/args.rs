@@ -1,5 +1,6 @@
 //! The command line: every flag with its help and default.
 
+use chainrule::models::Architecture;
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -37,7 +38,7 @@ impl Default for Command {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Optimizer {
-    /// Adam
+    /// Adaptive moment estimation
     Adam,
     /// Stochastic gradient descent with momentum 0.9
     Sgd,
@@ -56,7 +57,7 @@ impl Optimizer {
 #[derive(Debug, clap::Args)]
 pub(crate) struct TrainArgs {
     /// What to train: mlp (multilayer perceptron, any inputs) or cnn (convolutional net, images)
-    #[arg(default_value = "cnn", value_parser = ["mlp", "cnn"])]
+    #[arg(default_value = "cnn", value_parser = Architecture::NAMES)]
     pub(crate) model: String,
 
     /// Data set by name (digits, iris, wine; mnist and fashion-mnist under the folder that CHAINRULE_DATA names), or a
@@ -85,7 +86,7 @@ pub(crate) struct TrainArgs {
     pub(crate) seed: u64,
 
     /// Threads to work on; results do not depend on it [default: one a core]
-    #[arg(long, value_name = "N", value_parser = positive)]
+    #[arg(long, value_name = "N", value_parser = threads)]
     pub(crate) threads: Option<usize>,
 
     /// Where to save the model and its metrics [default: runs/MODEL-DATA]
@@ -107,7 +108,7 @@ pub(crate) struct EvaluateArgs {
     pub(crate) data: Option<String>,
 
     /// Threads to work on [default: one a core]
-    #[arg(long, value_name = "N", value_parser = positive)]
+    #[arg(long, value_name = "N", value_parser = threads)]
     pub(crate) threads: Option<usize>,
 }
 
@@ -116,13 +117,13 @@ pub(crate) struct PredictArgs {
     /// The folder of a saved model, or its file
     pub(crate) dir: PathBuf,
 
-    /// Inputs: a CSV file with one sample a line (its features, separated by commas; a header line is skipped), or an IDX
-    /// file of images, plain or gzip
+    /// Inputs, in the units of the training data: a CSV file with one sample a line (its features, separated by commas; a
+    /// header line is skipped), or an IDX file of images, plain or gzip, whose pixels are scaled to 0..1
     #[arg(long, value_name = "FILE")]
     pub(crate) input: PathBuf,
 
     /// Threads to work on [default: one a core]
-    #[arg(long, value_name = "N", value_parser = positive)]
+    #[arg(long, value_name = "N", value_parser = threads)]
     pub(crate) threads: Option<usize>,
 }
 
@@ -138,6 +139,12 @@ fn positive(text: &str) -> Result<usize, String> {
         Ok(n) => Ok(n),
         Err(_) => Err("must be a whole number of at least 1".into()),
     }
+}
+
+/// The system may refuse so many threads only after it has choked on them.
+fn threads(text: &str) -> Result<usize, String> {
+    const MOST: usize = 1024;
+    positive(text).and_then(|n| if n > MOST { Err(format!("must be at most {MOST}")) } else { Ok(n) })
 }
 
 fn rate(text: &str) -> Result<f64, String> {
@@ -165,7 +172,14 @@ mod tests {
 
     #[test]
     fn bad_numbers_are_refused() {
-        for bad in [["--epochs", "0"], ["--batch", "-1"], ["--lr", "nan"], ["--lr", "0"], ["--threads", "two"]] {
+        for bad in [
+            ["--epochs", "0"],
+            ["--batch", "-1"],
+            ["--lr", "nan"],
+            ["--lr", "0"],
+            ["--threads", "two"],
+            ["--threads", "1025"],
+        ] {
             assert!(Args::try_parse_from(["chainrule", "train"].into_iter().chain(bad)).is_err(), "{bad:?}");
         }
     }

@@ -12,7 +12,8 @@ pub(crate) enum CliError {
     Report(chainrule::train::ReportError),
     Environment(String),
     Threads(String),
-    Folder(PathBuf, io::Error),
+    Diverged(f64),
+    Folder(PathBuf, String),
     Input(PathBuf, String),
     Output(io::Error),
 }
@@ -26,6 +27,9 @@ impl fmt::Display for CliError {
             CliError::Report(e) => e.fmt(f),
             CliError::Environment(message) => f.write_str(message),
             CliError::Threads(message) => write!(f, "cannot start the threads: {message}"),
+            CliError::Diverged(loss) => {
+                write!(f, "training diverged: the loss on the test data is {loss}; try a smaller learning rate")
+            }
             CliError::Folder(path, e) => write!(f, "cannot use the folder {}: {e}", path.display()),
             CliError::Input(path, message) => write!(f, "{}: {message}", path.display()),
             CliError::Output(e) => write!(f, "cannot write the output: {e}"),

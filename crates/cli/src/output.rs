@@ -4,23 +4,58 @@ use chainrule::train::{Confusion, EpochMetrics, Evaluation, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{self, Write};
 
+/// Standard output as a running commentary: when nobody reads it any more, the work goes on all the same. Writing never
+/// fails; the first failure is kept for [`finish`](Transcript::finish), and nothing is written after it.
+pub(crate) struct Transcript {
+    quiet: bool,
+    failure: Option<io::Error>,
+}
+
+impl Transcript {
+    /// A quiet one writes nothing at all.
+    pub(crate) fn new(quiet: bool) -> Self {
+        Transcript { quiet, failure: None }
+    }
+
+    /// The first failure, if there was one.
+    pub(crate) fn finish(mut self) -> io::Result<()> {
+        self.flush()?;
+        self.failure.map_or(Ok(()), Err)
+    }
+}
+
+impl Write for Transcript {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if !self.quiet && self.failure.is_none() {
+            self.failure = io::stdout().write_all(bytes).err();
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if !self.quiet && self.failure.is_none() {
+            self.failure = io::stdout().flush().err();
+        }
+        Ok(())
+    }
+}
+
 /// A bar on the terminal for the running epoch, a line on standard output for each that is done.
-pub(crate) struct Bar {
+pub(crate) struct Bar<'a> {
     bar: ProgressBar,
     epochs: usize,
     loss: f64,
     batches: usize,
-    /// The first failure to print, to be told in the end.
-    pub(crate) failure: Option<io::Error>,
+    out: &'a mut Transcript,
 }
 
-impl Bar {
-    pub(crate) fn new(epochs: usize) -> Self {
-        Bar { bar: ProgressBar::hidden(), epochs, loss: 0.0, batches: 0, failure: None }
+impl<'a> Bar<'a> {
+    pub(crate) fn new(epochs: usize, out: &'a mut Transcript) -> Self {
+        Bar { bar: ProgressBar::hidden(), epochs, loss: 0.0, batches: 0, out }
     }
 }
 
-impl Progress for Bar {
+impl Progress for Bar<'_> {
     fn epoch_started(&mut self, epoch: usize, batches: usize) {
         let style = ProgressStyle::with_template("{prefix} [{bar:32}] {pos}/{len} batches, {msg}")
             .expect("the template is valid")
@@ -44,14 +79,12 @@ impl Progress for Bar {
         let EpochMetrics { epoch, loss, accuracy, seconds } = metrics;
         let accuracy = 100.0 * accuracy;
         let width = self.epochs.to_string().len();
-        let printed = writeln!(
-            io::stdout(),
+        writeln!(
+            self.out,
             "epoch {epoch:>width$}/{}  loss {loss:.4}  accuracy {accuracy:6.2} %  {seconds:.2} s",
             self.epochs
-        );
-        if let (Err(e), None) = (printed, &self.failure) {
-            self.failure = Some(e);
-        }
+        )
+        .expect("a transcript takes everything");
     }
 }
 

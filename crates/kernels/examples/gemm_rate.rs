@@ -1,7 +1,8 @@
 //! Measures matrix products: `cargo run --release --example gemm_rate [threads] [f32|f64] [MxKxN ...]`.
 //!
-//! Prints the median GFLOP/s (and the best) of each shape; a `t` behind a shape transposes `b`, a `T` transposes `a`. Threads are
-//! pinned to cores where the system allows it.
+//! Prints the median GFLOP/s (and the best) of each shape; a `t` behind a shape transposes `b`, a `T` transposes `a`. Threads
+//! that move between cores blur the numbers: keep them on as many as they are, on Linux with `taskset -c 0,1` before the
+//! command for two.
 
 use std::time::{Duration, Instant};
 
@@ -11,21 +12,6 @@ use chainrule_kernels::{Accum, Buffer, Real};
 const SHAPES: &str = "64x64x64 128x128x128 256x256x256 512x512x512 1024x1024x1024 2048x2048x2048 64x784x512 1024x512x256 \
     32x256x1024 64x784x512t 1024x512x256t 32x256x1024t 512x64x784T 1x784x512 1x784x512t 512x784x1 32x2x16 32x16x1 64x256x10 \
     64x256x10t 64x9216x128t 128x64x9216T";
-
-/// Keeps the calling thread on one core.
-fn pin(core: usize) {
-    #[cfg(target_os = "linux")]
-    {
-        unsafe extern "C" {
-            fn sched_setaffinity(pid: i32, size: usize, mask: *const u64) -> i32;
-        }
-        let mask = 1_u64 << (core % 64);
-        // SAFETY: the mask is one word long, as the call is told.
-        unsafe { sched_setaffinity(0, 8, &raw const mask) };
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = core;
-}
 
 /// Seconds of one call: the median and the least of batches that last about 2 ms, for 0.4 s.
 fn time(mut work: impl FnMut()) -> (f64, f64) {
@@ -68,10 +54,10 @@ fn main() {
     let shapes = if shapes.is_empty() { SHAPES.split_whitespace().map(str::to_owned).collect() } else { shapes };
     let run = move || shapes.iter().for_each(|s| if double { measure::<f64>(s) } else { measure::<f32>(s) });
     #[cfg(feature = "rayon")]
-    rayon::ThreadPoolBuilder::new().num_threads(threads).start_handler(pin).build().expect("threads").install(run);
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads").install(run);
     #[cfg(not(feature = "rayon"))]
     {
-        pin(threads - 1);
+        assert_eq!(threads, 1, "without the feature `rayon` there is one thread");
         run();
     }
 }

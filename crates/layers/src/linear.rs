@@ -106,7 +106,8 @@ pub(crate) fn torch_default<T: Real>(
     let (fan_in, _) = init::fans(&shape);
     let gain = Nonlinearity::LeakyRelu(5f64.sqrt()).gain();
     let weight = Param::new(init::kaiming_uniform(&shape, Fan::In, gain, rng));
-    let bound = 1.0 / (fan_in.max(1) as f64).sqrt();
+    // Without inputs there is nothing to break the symmetry of: PyTorch leaves the bias at 0.
+    let bound = if fan_in > 0 { 1.0 / (fan_in as f64).sqrt() } else { 0.0 };
     (weight, bias.then(|| Param::new(init::symmetric(shape[0], bound, rng))))
 }
 
@@ -142,6 +143,12 @@ mod tests {
         assert_eq!(layer.named_parameters().into_iter().map(|(name, _)| name).collect::<Vec<_>>(), ["weight"]);
         assert_eq!(layer.describe(), "Linear(3, 2, bias=false)");
         assert_eq!(layer.forward(&Tensor::zeros([1, 3])).to_vec(), [0.0, 0.0]);
+    }
+
+    #[test]
+    fn without_inputs_the_bias_starts_at_zero() {
+        let layer: Linear = Linear::new(0, 3, &mut Rng::seed_from_u64(1));
+        assert_eq!(layer.forward(&Tensor::zeros([2, 0])).to_vec(), [0.0; 6]);
     }
 
     #[test]

@@ -210,6 +210,16 @@ impl<T: Real, M: Module<T> + ?Sized> Module<T> for Box<M> {
     }
 }
 
+/// A layer that is chosen at run time can stand wherever a layer can.
+impl<T: Real, L: Layer<T> + ?Sized> Layer<T> for Box<L> {
+    fn call(&self, x: &Tensor<T>, mode: &mut Mode<'_>) -> Tensor<T> {
+        (**self).call(x, mode)
+    }
+    fn describe(&self) -> String {
+        (**self).describe()
+    }
+}
+
 impl<T: Real, M: Module<T>> Module<T> for Option<M> {
     fn visit<'a>(&'a self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Entry<'a, T>)) {
         if let Some(module) = self {

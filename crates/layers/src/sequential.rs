@@ -135,6 +135,15 @@ mod tests {
     }
 
     #[test]
+    fn boxed_layers_can_be_added_and_named() {
+        let boxed: Box<dyn Layer> = Box::new(Linear::new(3, 2, &mut Rng::seed_from_u64(1)));
+        let net = Sequential::new().named("fc", boxed).add(Box::new(Relu));
+        assert_eq!(net.describe(), "Sequential(Linear(3, 2), ReLU)");
+        assert_eq!(net.named_parameters()[0].0, "fc.weight");
+        assert_eq!(net.forward(&Tensor::zeros([1, 3]), &mut Mode::Eval).shape(), &[1, 2]);
+    }
+
+    #[test]
     fn layers_run_in_order() {
         let net = net();
         let params = net.parameters();

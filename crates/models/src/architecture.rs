@@ -55,8 +55,12 @@ impl Architecture {
         }
     }
 
-    /// How many numbers the net's parameters hold; `None` if the sizes make no net. Allocates nothing.
-    pub fn parameters(&self) -> Option<usize> {
+    /// How many numbers the net's parameters hold. Counts without building the net, so that sizes from a file can be judged
+    /// before they are believed.
+    ///
+    /// # Errors
+    /// If the sizes do not make a net.
+    pub fn parameters(&self) -> Result<usize, ModelError> {
         match self {
             Architecture::Mlp(mlp) => mlp.parameters(),
             Architecture::Cnn(cnn) => cnn.parameters(),

@@ -90,16 +90,17 @@ impl Classifier {
         &self.config.classes
     }
 
-    /// The data set, scaled for the net.
+    /// The data set, scaled for the net and with the classes of the model. Some of them may have no sample.
     ///
     /// # Errors
-    /// If its inputs have another shape, or it has another number of classes.
+    /// If its inputs have another shape, if it has more classes than the model knows, or if a scaled input is not finite.
     pub fn prepare(&self, data: Dataset) -> Result<Dataset, ModelError> {
         self.check_input(data.input_shape())?;
-        if data.num_classes() != self.classes().len() {
-            return Err(ModelError::Classes { expected: self.classes().len(), found: data.num_classes() });
+        if data.num_classes() > self.classes().len() {
+            return Err(ModelError::Classes { known: self.classes().len(), found: data.num_classes() });
         }
-        Ok(data.scaled(&self.scale))
+        let scaled = self.scale.transform(data.inputs());
+        Ok(Dataset::new(data.name(), scaled, data.labels().to_vec(), self.classes())?)
     }
 
     /// Judges the classifier on unscaled data.
@@ -113,14 +114,18 @@ impl Classifier {
     /// The probability of each class, a row for each of the unscaled inputs `[n, features..]`.
     ///
     /// # Errors
-    /// If the inputs have another shape.
+    /// If the inputs have another shape, or hold numbers so large that what the net makes of them is not finite.
     pub fn predict(&self, inputs: &Tensor) -> Result<Tensor, ModelError> {
         self.check_input(inputs.shape().get(1..).unwrap_or(&[]))?;
         if inputs.shape()[0] == 0 {
             return Ok(Tensor::zeros([0, self.classes().len()]));
         }
         let scaled = Tensor::from(self.scale.transform(&inputs.to_array()));
-        Ok(predict_probabilities(&self.net, &scaled))
+        let probabilities = predict_probabilities(&self.net, &scaled);
+        match probabilities.view().outer_iter().position(|row| row.iter().any(|p| !p.is_finite())) {
+            Some(row) => Err(ModelError::NotFinite { row }),
+            None => Ok(probabilities),
+        }
     }
 
     fn check_input(&self, found: &[usize]) -> Result<(), ModelError> {
@@ -169,7 +174,7 @@ impl Classifier {
     pub fn load(path: impl AsRef<Path>) -> Result<Self, ModelError> {
         let path = path.as_ref();
         let fail = |problem: String| ModelError::NotAModel { path: path.to_owned(), problem };
-        let (state, metadata) = load_safetensors(path)?;
+        let (state, metadata) = load_safetensors::<f32>(path)?;
         let Some(config) = metadata.get(CONFIG_KEY) else {
             return Err(fail(format!("its metadata has no \"{CONFIG_KEY}\"")));
         };
@@ -178,10 +183,13 @@ impl Classifier {
             return Err(fail(format!("{} classes, {} outputs", config.classes.len(), config.architecture.outputs())));
         }
         // Sizes that the file merely claims must not decide how much is allocated.
-        let claimed = config.architecture.parameters().ok_or_else(|| fail("its sizes are out of range".into()))?;
+        let claimed = config.architecture.parameters().map_err(|e| fail(e.to_string()))?;
         let held: usize = state.iter().map(|(_, tensor)| tensor.numel()).sum();
         if claimed != held {
             return Err(fail(format!("its configuration has {claimed} parameters, its weights are {held}")));
+        }
+        if let Some((name, _)) = state.iter().find(|(_, tensor)| tensor.view().iter().any(|x| !x.is_finite())) {
+            return Err(fail(format!("{name} holds numbers that are not finite")));
         }
         let features: usize = config.architecture.input().iter().product();
         let Scaling { mean, std } = config.scaling.clone();

@@ -26,47 +26,60 @@ pub struct Cnn {
     pub dropout: f64,
 }
 
+/// The most numbers that a layer may put out for one image (256 MiB). Poolings let a huge image end in few weights, so that a
+/// file's size does not bound what running its net allocates.
+const LARGEST_OUTPUT: usize = 1 << 26;
+
 impl Cnn {
     /// Two stages of 32 and 64 channels, a dense layer of 128 units, dropout 0.25.
     pub fn new(input: &[usize], outputs: usize) -> Self {
         Cnn { input: input.to_vec(), channels: vec![32, 64], hidden: 128, outputs, dropout: 0.25 }
     }
 
-    /// How many numbers the net's parameters hold; `None` if that overflows or the inputs are no images.
-    pub(crate) fn parameters(&self) -> Option<usize> {
-        let &[mut channels, mut height, mut width] = &self.input[..] else { return None };
-        let mut total = 0usize;
-        for &filters in &self.channels {
-            total = total.checked_add(channels.checked_mul(9)?.checked_add(1)?.checked_mul(filters)?)?;
+    /// How many numbers the net's parameters hold, or why the sizes make no net.
+    pub(crate) fn parameters(&self) -> Result<usize, ModelError> {
+        let fail = |problem: String| Err(ModelError::Configuration { model: "cnn", problem });
+        let Cnn { input, channels: stages, hidden, outputs, dropout } = self;
+        let &[mut channels, mut height, mut width] = &input[..] else {
+            return fail(format!(
+                "inputs must be images [channels, height, width], not {input:?}; the mlp takes any shape"
+            ));
+        };
+        if input.iter().chain(stages).chain([hidden, outputs]).any(|&size| size == 0) {
+            return fail(format!(
+                "a size is 0: input {input:?}, channels {stages:?}, hidden {hidden}, outputs {outputs}"
+            ));
+        }
+        if !(0.0..1.0).contains(dropout) {
+            return fail(format!("the dropout probability {dropout} is not in [0, 1)"));
+        }
+        let product = |sizes: &[usize]| sizes.iter().try_fold(1usize, |n, &size| n.checked_mul(size));
+        let fits = |sizes: &[usize]| product(sizes).is_some_and(|n| n <= LARGEST_OUTPUT);
+        let mut layers = Vec::new();
+        for &filters in stages {
+            if height < 2 || width < 2 {
+                return fail(format!("images of {:?} are too small for {} poolings", &input[1..], stages.len()));
+            }
+            if !fits(&[channels, height, width]) || !fits(&[filters, height, width]) {
+                return fail(format!("images of {input:?} with {stages:?} channels are too large"));
+            }
+            layers.push((product(&[channels, 9]), filters));
             (channels, height, width) = (filters, height / 2, width / 2);
         }
-        let flat = channels.checked_mul(height)?.checked_mul(width)?;
-        let dense1 = flat.checked_add(1)?.checked_mul(self.hidden)?;
-        let dense2 = self.hidden.checked_add(1)?.checked_mul(self.outputs)?;
-        total.checked_add(dense1)?.checked_add(dense2)
+        layers.push((product(&[channels, height, width]), *hidden));
+        layers.push((Some(*hidden), *outputs));
+        let total = layers.into_iter().try_fold(0usize, |total, (inputs, outputs)| {
+            total.checked_add(inputs?.checked_add(1)?.checked_mul(outputs)?)
+        });
+        total.map_or_else(|| fail("the sizes are too large".into()), Ok)
     }
 
     /// The net with fresh weights.
     pub(crate) fn build(&self, rng: &mut Rng) -> Result<Sequential, ModelError> {
-        let fail = |problem: String| Err(ModelError::Configuration { model: "cnn", problem });
-        let &[mut channels, mut height, mut width] = &self.input[..] else {
-            return fail(format!(
-                "inputs must be images [channels, height, width], not {:?}; the mlp takes any shape",
-                self.input
-            ));
-        };
-        if channels == 0 || self.hidden == 0 || self.outputs == 0 || self.channels.contains(&0) {
-            return fail(format!("a size is 0: {self:?}"));
-        }
-        if !(0.0..1.0).contains(&self.dropout) {
-            return fail(format!("the dropout probability {} is not in [0, 1)", self.dropout));
-        }
+        self.parameters()?;
+        let (mut channels, mut height, mut width) = (self.input[0], self.input[1], self.input[2]);
         let mut net = Sequential::new();
         for (i, &filters) in self.channels.iter().enumerate() {
-            if height < 2 || width < 2 {
-                let stages = self.channels.len();
-                return fail(format!("images of {:?} are too small for {stages} poolings", &self.input[1..]));
-            }
             let i = i + 1;
             net = net
                 .named(format!("conv{i}"), Conv2d::builder(channels, filters, 3).padding(1).build(rng))

@@ -38,13 +38,22 @@ pub enum ModelError {
         found: Vec<usize>,
     },
     /// The classes do not suit the model.
-    #[error("the model knows {expected} classes, the data has {found}")]
+    #[error("the model knows {known} classes, the data has {found}")]
     Classes {
         /// As the model has them.
-        expected: usize,
+        known: usize,
         /// As the data has them.
         found: usize,
     },
+    /// What the model makes of an input is NaN or infinite.
+    #[error("sample {row} (from 0) is so far out of range that the model's answer is not finite")]
+    NotFinite {
+        /// The sample, counting from 0.
+        row: usize,
+    },
+    /// The data does not suit the model.
+    #[error(transparent)]
+    Data(#[from] chainrule_data::DataError),
     /// The weights cannot be read, written or used.
     #[error(transparent)]
     State(#[from] chainrule_layers::StateError),

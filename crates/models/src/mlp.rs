@@ -26,30 +26,32 @@ impl Mlp {
         Mlp { input: input.to_vec(), hidden: vec![128], outputs, dropout: 0.0 }
     }
 
-    /// How many numbers the net's parameters hold; `None` if that overflows.
-    pub(crate) fn parameters(&self) -> Option<usize> {
-        let mut widths = self.hidden.iter().chain([&self.outputs]);
-        let inputs = self.input.iter().try_fold(1usize, |n, &size| n.checked_mul(size))?;
-        let (total, _) = widths.try_fold((0usize, inputs), |(total, inputs), &outputs| {
-            let layer = inputs.checked_add(1)?.checked_mul(outputs)?;
-            Some((total.checked_add(layer)?, outputs))
-        })?;
-        Some(total)
+    /// How many numbers the net's parameters hold, or why the sizes make no net.
+    pub(crate) fn parameters(&self) -> Result<usize, ModelError> {
+        let fail = |problem: String| Err(ModelError::Configuration { model: "mlp", problem });
+        let Mlp { input, hidden, outputs, dropout } = self;
+        if input.is_empty() || input.iter().chain(hidden).chain([outputs]).any(|&size| size == 0) {
+            return fail(format!("a size is 0: input {input:?}, hidden {hidden:?}, outputs {outputs}"));
+        }
+        if !(0.0..1.0).contains(dropout) {
+            return fail(format!("the dropout probability {dropout} is not in [0, 1)"));
+        }
+        let count = || {
+            let inputs = input.iter().try_fold(1usize, |n, &size| n.checked_mul(size))?;
+            let (total, _) =
+                hidden.iter().chain([outputs]).try_fold((0usize, inputs), |(total, inputs), &outputs| {
+                    let layer = inputs.checked_add(1)?.checked_mul(outputs)?;
+                    Some((total.checked_add(layer)?, outputs))
+                })?;
+            Some(total)
+        };
+        count().map_or_else(|| fail("the sizes are too large".into()), Ok)
     }
 
     /// The net with fresh weights.
     pub(crate) fn build(&self, rng: &mut Rng) -> Result<Sequential, ModelError> {
-        let fail = |problem: &str| Err(ModelError::Configuration { model: "mlp", problem: problem.into() });
+        self.parameters()?;
         let mut width: usize = self.input.iter().product();
-        if self.input.is_empty() || width == 0 || self.outputs == 0 || self.hidden.contains(&0) {
-            return fail(&format!(
-                "a size is 0: input {:?}, hidden {:?}, outputs {}",
-                self.input, self.hidden, self.outputs
-            ));
-        }
-        if !(0.0..1.0).contains(&self.dropout) {
-            return fail(&format!("the dropout probability {} is not in [0, 1)", self.dropout));
-        }
         let mut net = Sequential::new();
         if self.input.len() > 1 {
             net = net.named("flatten", Flatten::new());

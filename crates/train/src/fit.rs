@@ -48,6 +48,12 @@ pub enum FitError {
         /// The loss.
         loss: f64,
     },
+    /// The last steps made parameters infinite or NaN.
+    #[error("training diverged: {parameter} ends with numbers that are not finite; try a smaller learning rate")]
+    NotFinite {
+        /// The name of the first such parameter.
+        parameter: String,
+    },
 }
 
 /// Trains a classifier, a net from inputs to logits, with the mean cross entropy.
@@ -55,7 +61,7 @@ pub enum FitError {
 /// All randomness (order of the samples, dropout) comes from `rng`, so the same seed gives the same bits.
 ///
 /// # Errors
-/// If the loss becomes infinite or NaN.
+/// If the loss or, in the end, a parameter becomes infinite or NaN. The net keeps what it has become.
 ///
 /// # Panics
 /// If the batch size is 0, or the net does not map the inputs to a logit for each class.
@@ -67,9 +73,9 @@ pub fn fit(
     rng: &mut Rng,
     progress: &mut dyn Progress,
 ) -> Result<Vec<EpochMetrics>, FitError> {
-    let mut history = Vec::with_capacity(options.epochs);
+    let mut history = Vec::new();
     let initial_lr = optimizer.lr();
-    let steps = (options.epochs * data.len().div_ceil(options.batch)) as f64;
+    let steps = options.epochs as f64 * data.len().div_ceil(options.batch) as f64;
     let mut step = 0.0;
     for epoch in 1..=options.epochs {
         let started = Instant::now();
@@ -104,5 +110,10 @@ pub fn fit(
         history.push(metrics);
     }
     optimizer.set_lr(initial_lr);
-    Ok(history)
+    // The last step's effect shows in no batch's loss.
+    let state = net.state_dict();
+    match state.iter().find(|(_, value)| value.view().iter().any(|x| !x.is_finite())) {
+        Some((name, _)) => Err(FitError::NotFinite { parameter: name.into() }),
+        None => Ok(history),
+    }
 }

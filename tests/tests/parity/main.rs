@@ -7,6 +7,7 @@ mod calls;
 
 use calls::call;
 use chainrule_tensor::{CreateGraph, Real, Tensor, grad, no_grad, ops};
+use chainrule_tests::compare::{Tolerance, direction};
 use chainrule_tests::fixture::{self, Array, Case};
 use chainrule_tests::tree;
 use std::collections::BTreeSet;
@@ -49,50 +50,13 @@ impl Layout {
     }
 }
 
-/// Fixed numbers with three bits behind the point, the same as in `generate.py`.
-fn direction<T: Real>(shape: &[usize], k: usize) -> Tensor<T> {
-    Tensor::from_fn(shape, |i| T::from_f64((((3 * i * i + 7 * i + 5 * k) % 31) as f64 - 15.0) / 8.0))
-}
-
-/// How close is close enough: `|ours - theirs| <= relative |theirs| + absolute (1 + the largest of theirs)`.
-struct Tolerance {
-    relative: f64,
-    absolute: f64,
-}
-
-impl Tolerance {
-    fn of<T: Real>() -> Self {
-        if T::BYTES == 8 {
-            Tolerance { relative: 1e-9, absolute: 1e-13 }
-        } else {
-            Tolerance { relative: 1e-5, absolute: 2e-6 }
-        }
-    }
-
-    /// A message if the numbers are not close.
-    fn compare<T: Real>(&self, ours: &Tensor<T>, theirs: &Array) -> Result<(), String> {
-        if ours.shape()[..] != theirs.shape {
-            return Err(format!("shape {}, PyTorch has {:?}", ours.shape(), theirs.shape));
-        }
-        let largest = theirs.values.iter().filter(|x| x.is_finite()).fold(0.0, |max: f64, x| max.max(x.abs()));
-        let absolute = self.absolute * (1.0 + largest);
-        for (i, (ours, &theirs)) in ours.to_vec().into_iter().zip(&theirs.values).enumerate() {
-            let ours = ours.to_f64();
-            // What overflows in this precision is infinite.
-            let same = ours == T::from_f64(theirs).to_f64() || (ours.is_nan() && theirs.is_nan());
-            // Written so that NaN is not close.
-            let close = (ours - theirs).abs() <= self.relative * theirs.abs() + absolute;
-            if !same && !close {
-                return Err(format!("element {i} is {ours:e}, PyTorch has {theirs:e}"));
-            }
-        }
-        Ok(())
-    }
+fn tolerance<T: Real>() -> Tolerance {
+    Tolerance::of::<T>([1e-9, 1e-13], [1e-5, 2e-6])
 }
 
 /// Runs a case with its inputs and the incoming gradient in given layouts.
 fn check<T: Real>(case: &Case, layout: Layout, seed_layout: Layout) -> Result<(), String> {
-    let tolerance = Tolerance::of::<T>();
+    let tolerance = tolerance::<T>();
     let compare = |what: &str, ours: &Tensor<T>, name: &str, shape: &[usize]| {
         tolerance.compare(ours, &case.result(name, shape)).map_err(|message| format!("{what}: {message}"))
     };
@@ -171,7 +135,7 @@ fn every_operation_has_a_fixture() {
 #[test]
 fn a_wrong_number_is_noticed() {
     let theirs = Array { shape: vec![2], values: vec![1.0, f64::NAN] };
-    let compare = |ours: [f64; 2]| Tolerance::of::<f64>().compare(&Tensor::from(ours), &theirs);
+    let compare = |ours: [f64; 2]| tolerance::<f64>().compare(&Tensor::from(ours), &theirs);
     assert!(compare([1.0 + 1e-12, f64::NAN]).is_ok());
     assert!(compare([1.0 + 1e-8, f64::NAN]).unwrap_err().contains("element 0"));
     assert!(compare([1.0, 0.0]).is_err());

@@ -18,11 +18,10 @@ pub(crate) fn datasets() -> Result<(), CliError> {
     }));
     let mut out = std::io::stdout();
     table(&mut out, &rows)?;
-    if std::env::var_os(DATA_VARIABLE).is_none() {
-        writeln!(
-            out,
-            "\nmnist and fashion-mnist: set {DATA_VARIABLE} to the folder that holds mnist/ or fashion-mnist/"
-        )?;
+    let absent = |name: &&str| rows.iter().all(|row| row[0] != *name);
+    for name in ["mnist", "fashion-mnist"].iter().filter(|name| absent(name)) {
+        let now = std::env::var_os(DATA_VARIABLE).map_or("not set".into(), |root| format!("{root:?}"));
+        writeln!(out, "\n{name}: set {DATA_VARIABLE} (now {now}) to the folder that holds {name}/ with its IDX files")?;
     }
     writeln!(out, "\nA folder with IDX files in MNIST's layout can be given in place of a name.")?;
     Ok(())

@@ -13,7 +13,9 @@ pub(super) fn read(path: &Path, shape: &[usize]) -> Result<Tensor, CliError> {
     }
     let text = String::from_utf8(bytes);
     let text = text.map_err(|_| CliError::Input(path.to_owned(), "neither text nor an IDX file".into()))?;
-    let values = rows(&text, shape.iter().product()).map_err(|message| CliError::Input(path.to_owned(), message))?;
+    // Some programs mark UTF-8 with a byte order mark.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let values = rows(text, shape.iter().product()).map_err(|message| CliError::Input(path.to_owned(), message))?;
     let samples = values.len() / shape.iter().product::<usize>();
     Ok(Tensor::from_vec(values, [&[samples], shape].concat()))
 }
@@ -32,29 +34,39 @@ fn images(path: &Path, shape: &[usize]) -> Result<Tensor, CliError> {
     Ok(Tensor::from_vec(values, [&[idx.shape[0]], shape].concat()))
 }
 
-/// The numbers of a CSV text with `features` columns. A first line without any number is a header.
+/// The numbers of a CSV text with `features` columns. A first line without any number is a header; empty lines are skipped.
 fn rows(text: &str, features: usize) -> Result<Vec<f32>, String> {
     let mut values = Vec::new();
-    for (i, line) in text.lines().enumerate() {
-        let number = i + 1;
-        if line.trim().is_empty() {
-            continue;
-        }
-        let fields: Vec<&str> = line.split(',').map(|field| field.trim().trim_matches('"')).collect();
-        if i == 0 && fields.iter().all(|field| field.parse::<f32>().is_err()) {
+    let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
+    for (i, (number, line)) in lines.enumerate() {
+        let fields: Vec<&str> = line.split(',').map(|field| field.trim().trim_matches('"').trim()).collect();
+        let is_header =
+            fields.iter().all(|field| field.parse::<f32>().is_err()) && fields.iter().any(|f| !f.is_empty());
+        if i == 0 && is_header {
             continue;
         }
         if fields.len() != features {
-            return Err(format!("line {number} has {} values, the model takes {features}", fields.len()));
+            let s = if fields.len() == 1 { "" } else { "s" };
+            return Err(format!("line {number} has {} value{s}, the model takes {features}", fields.len()));
         }
         for (column, field) in fields.iter().enumerate() {
             match field.parse::<f32>() {
                 Ok(value) if value.is_finite() => values.push(value),
-                _ => return Err(format!("line {number}, column {}: \"{field}\" is no finite number", column + 1)),
+                _ => {
+                    let place = format!("line {number}, column {}", column + 1);
+                    return Err(format!("{place}: {} is no finite number", quoted(field)));
+                }
             }
         }
     }
     if values.is_empty() { Err("there are no samples".into()) } else { Ok(values) }
+}
+
+/// A field as it can be shown in a line: in quotes, without control characters, cut where it is long.
+fn quoted(field: &str) -> String {
+    const SHOWN: usize = 40;
+    let start: String = field.chars().take(SHOWN).collect();
+    format!("{start:?}{}", if start.len() < field.len() { ".." } else { "" })
 }
 
 #[cfg(test)]
@@ -63,14 +75,19 @@ mod tests {
 
     #[test]
     fn headers_and_empty_lines_are_skipped() {
+        assert_eq!(rows("\n\"a\",b\r\n1,\"2\"\r\n\r\n", 2).unwrap(), [1.0, 2.0]);
         assert_eq!(rows("a,b\n1,2\n\n 3 , 4.5 \n", 2).unwrap(), [1.0, 2.0, 3.0, 4.5]);
     }
 
     #[test]
     fn what_is_wrong_is_named() {
-        assert_eq!(rows("1,2\n3\n", 2).unwrap_err(), "line 2 has 1 values, the model takes 2");
+        assert_eq!(rows("1,2\n3\n", 2).unwrap_err(), "line 2 has 1 value, the model takes 2");
         assert_eq!(rows("1,2\n3,x\n", 2).unwrap_err(), "line 2, column 2: \"x\" is no finite number");
         assert_eq!(rows("1,nan\n", 2).unwrap_err(), "line 1, column 2: \"nan\" is no finite number");
+        assert_eq!(rows(",\n1,2\n", 2).unwrap_err(), "line 1, column 1: \"\" is no finite number");
+        assert!(rows(&"x".repeat(99), 1).unwrap_err().ends_with("no samples"));
+        let long = rows(&format!("1\n{}", "\t\u{7}é".repeat(99)), 1).unwrap_err();
+        assert!(long.chars().count() < 200 && long.contains("\\u{7}é") && long.ends_with(".. is no finite number"));
         assert_eq!(rows("a,b\n", 2).unwrap_err(), "there are no samples");
     }
 }

@@ -1,10 +1,11 @@
-//! One file for each command.
+//! One file for each command, and what they share.
 
 mod datasets;
 mod evaluate;
 mod inputs;
 mod inspect;
 mod predict;
+mod run_folder;
 mod train;
 
 pub(crate) use datasets::datasets;

@@ -154,8 +154,6 @@ mod x86 {
             mask: |$count:ident| $mask:expr, $load_first:expr, $store_first:expr,
             zip: |$a:ident, $b:ident| $zip:expr,
         ) => {
-            // Every method's safety is the caller's, as the trait says.
-            #[allow(clippy::undocumented_unsafe_blocks)]
             impl Lane for $lane {
                 type Num = $num;
                 const LANES: usize = $lanes;
@@ -163,46 +161,58 @@ mod x86 {
 
                 #[inline(always)]
                 unsafe fn enter<K: Kernel>(kernel: K) -> K::Output {
+                    // SAFETY: the CPU has the registers, which the caller promises.
                     unsafe { $enter(kernel) }
                 }
                 heights!($($height)*);
                 #[inline(always)]
                 unsafe fn splat(x: $num) -> Self {
+                    // SAFETY: the CPU has the registers, which the caller promises.
                     unsafe { $splat(x) }
                 }
                 #[inline(always)]
                 unsafe fn load(from: *const $num) -> Self {
+                    // SAFETY: as the caller promises, the CPU has the registers and all lanes can be read.
                     unsafe { $load(from) }
                 }
                 #[inline(always)]
                 unsafe fn load_first(from: *const $num, $count: usize) -> Self {
                     debug_assert!($count <= $lanes);
+                    // SAFETY: as the caller promises, the CPU has the registers, `$count` numbers can be read, and they are
+                    // no more than the lanes, so that the mask's numbers are there too.
                     unsafe { $load_first(from, $mask) }
                 }
                 #[inline(always)]
                 unsafe fn store(self, to: *mut $num) {
+                    // SAFETY: as the caller promises, the CPU has the registers and all lanes can be written.
                     unsafe { $store(to, self) }
                 }
                 #[inline(always)]
                 unsafe fn store_first(self, to: *mut $num, $count: usize) {
                     debug_assert!($count <= $lanes);
+                    // SAFETY: as the caller promises, the CPU has the registers, `$count` numbers can be written, and they are
+                    // no more than the lanes, so that the mask's numbers are there too.
                     unsafe { $store_first(to, $mask, self) }
                 }
                 #[inline(always)]
                 unsafe fn add_product(self, a: Self, b: Self) -> Self {
+                    // SAFETY: the CPU has the registers, which the caller promises.
                     unsafe { $fma(a, b, self) }
                 }
                 #[inline(always)]
                 unsafe fn add(self, other: Self) -> Self {
+                    // SAFETY: the CPU has the registers, which the caller promises.
                     unsafe { $add(self, other) }
                 }
                 #[inline(always)]
                 unsafe fn relu(self) -> Self {
                     // Where either is NaN the instruction gives the second.
+                    // SAFETY: the CPU has the registers, which the caller promises.
                     unsafe { $max($zero(), self) }
                 }
                 #[inline(always)]
                 unsafe fn zip($a: Self, $b: Self) -> (Self, Self) {
+                    // SAFETY: the CPU has the registers, which the caller promises.
                     unsafe { $zip }
                 }
             }

@@ -37,10 +37,15 @@ impl<T: Real> Pending<T> {
 
     /// Adds to a node's gradient: in place, if nobody else holds the sum so far.
     pub(super) fn add(&mut self, node: &NodeRef<T>, gradient: Tensor<T>) {
-        let sum = match self.gradients.remove(&node.id) {
-            Some((_, sum)) => sum + gradient,
+        self.merge(node, |sum| match sum {
+            Some(sum) => sum + gradient,
             None => gradient,
-        };
+        });
+    }
+
+    /// Replaces a node's gradient so far by what `merge` makes of it.
+    pub(super) fn merge(&mut self, node: &NodeRef<T>, merge: impl FnOnce(Option<Tensor<T>>) -> Tensor<T>) {
+        let sum = merge(self.gradients.remove(&node.id).map(|(_, sum)| sum));
         self.gradients.insert(node.id, (node.clone(), sum));
     }
 }

@@ -57,6 +57,22 @@ impl<T: Real> Inputs<'_, T> {
         self.pending.add(edge, gradient);
     }
 
+    /// [`add`](Inputs::add) for a gradient that is zero but for a part: `part` writes that part into the sum so far, or into
+    /// fresh zeros, and nothing else is touched. Only for passes that are not recorded, since a recorded sum is not changed
+    /// in place.
+    pub(crate) fn add_part(&mut self, i: usize, part: impl FnOnce(&mut [T])) {
+        debug_assert!(!self.is_tracked());
+        if !self.needs(i) {
+            return;
+        }
+        let Some(edge) = &self.edges[i] else { return };
+        self.pending.merge(edge, |sum| {
+            let mut sum = sum.unwrap_or_else(|| Tensor::zeros(&edge.shape));
+            part(sum.make_mut());
+            sum
+        });
+    }
+
     /// Whether this pass records itself ([`CreateGraph`](super::CreateGraph)), so that what the rule computes will be
     /// differentiated again. A rule may then have to compose plain operations where it would else call a fused kernel.
     pub fn is_tracked(&self) -> bool {

@@ -41,7 +41,12 @@ struct Slice(Range);
 
 impl<T: Real> Op<T> for Slice {
     fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
-        inputs.add(0, || self.0.put_back(&grad));
+        if inputs.is_tracked() {
+            inputs.add(0, || self.0.put_back(&grad));
+        } else {
+            // Many slices of one tensor, such as the steps of a sequence, share one sum: each touches its own part only.
+            inputs.add_part(0, |sum| self.0.add_to(sum, &grad.to_slice()));
+        }
     }
 }
 
@@ -65,18 +70,24 @@ impl Range {
         Tensor::from_op(&INFO, x.window(shape, strides, offset), &[x], || Slice(self.clone()))
     }
 
-    fn put_back<T: Real>(&self, y: &Tensor<T>) -> Tensor<T> {
-        let outer: usize = self.full[..self.dim].iter().product();
+    /// Adds the range's elements to where they belong in a tensor of the full shape.
+    fn add_to<T: Real>(&self, sum: &mut [T], part: &[T]) {
         let inner: usize = self.full[self.dim + 1..].iter().product();
-        let mut buffer = Buffer::zeroed(self.full.numel());
-        let values = y.to_slice();
-        for o in 0..outer {
-            for i in 0..self.count {
-                let from = (o * self.count + i) * inner;
-                let to = (o * self.full[self.dim] + self.start + i * self.step) * inner;
-                buffer[to..to + inner].copy_from_slice(&values[from..from + inner]);
-            }
+        // With a step of 1 the whole range is one run.
+        let (count, run) = if self.step == 1 { (1, self.count * inner) } else { (self.count, inner) };
+        if run == 0 {
+            return;
         }
+        for (at, values) in part.chunks(run).enumerate() {
+            let (outer, i) = (at / count, at % count);
+            let to = (outer * self.full[self.dim] + self.start + i * self.step) * inner;
+            sum[to..to + run].iter_mut().zip(values).for_each(|(sum, &x)| *sum += x);
+        }
+    }
+
+    fn put_back<T: Real>(&self, y: &Tensor<T>) -> Tensor<T> {
+        let mut buffer = Buffer::zeroed(self.full.numel());
+        self.add_to(&mut buffer, &y.to_slice());
         let value = Tensor::from_buffer(buffer, self.full.clone());
         Tensor::from_op(&UNSLICE, value, &[y], || Unslice(self.clone()))
     }
