@@ -25,7 +25,7 @@ use std::path::PathBuf;
 /// Something to time.
 pub struct Task {
     /// One step; a training step gives the loss that it began with.
-    pub step: Box<dyn FnMut() -> Option<f32>>,
+    pub step: Box<dyn FnMut() -> Option<f32> + Send>,
 }
 
 /// A named piece of work.
@@ -237,10 +237,10 @@ impl Export {
 }
 
 /// A training step.
-fn train<N: Module + 'static>(
+fn train<N: Module + Send + 'static>(
     mut net: N,
     mut optimizer: impl Optimizer + 'static,
-    mut loss: impl FnMut(&N) -> Tensor + 'static,
+    mut loss: impl FnMut(&N) -> Tensor + Send + 'static,
 ) -> Task {
     let step = move || {
         let loss = loss(&net);
@@ -254,7 +254,7 @@ fn train<N: Module + 'static>(
 }
 
 /// A step without gradients.
-fn repeat(mut work: impl FnMut() -> Tensor + 'static) -> Task {
+fn repeat(mut work: impl FnMut() -> Tensor + Send + 'static) -> Task {
     let step = move || {
         no_grad(&mut work);
         None

@@ -68,13 +68,22 @@ impl Args {
         times.sort_by(f64::total_cmp);
         println!(
             "{{\"impl\": \"{engine}\", \"workload\": \"{name}\", \"threads\": {}, \"median_ms\": {:.5}, \"min_ms\": {:.5}, \
-             \"losses\": [{}]}}",
+             \"peak_mb\": {:.1}, \"losses\": [{}]}}",
             self.threads,
             times[times.len() / 2],
             times[0],
+            peak_memory_mb(),
             losses.join(", ")
         );
     }
+}
+
+/// The most memory this process has had in use, in MB; 0 where the system does not say.
+fn peak_memory_mb() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse().ok());
+    kib.unwrap_or(0.0) * 1024.0 / 1e6
 }
 
 /// The shapes of the matrix products.
