@@ -20,6 +20,8 @@ pub(crate) trait Lane: Copy {
     const LANES: usize;
     /// Rows of the tallest tile of two registers a row whose accumulators, with three more registers, fit the CPU's.
     const ROWS: usize;
+    /// Rows of the lowest tile that can copy what it reads of `b` for the tiles below.
+    const COPIES: usize = Self::ROWS - 2;
 
     /// Runs a kernel where the compiler may use these registers.
     unsafe fn enter<K: Kernel>(kernel: K) -> K::Output;
@@ -65,7 +67,7 @@ impl<T: Real> Lane for One<T> {
     unsafe fn enter<K: Kernel>(kernel: K) -> K::Output {
         kernel.run()
     }
-    heights!(1 2 3 4);
+    heights!(1 2 3 4, copies: 2 3 4);
     #[inline(always)]
     unsafe fn splat(x: T) -> Self {
         One(x)
@@ -149,7 +151,7 @@ mod x86 {
 
     macro_rules! lane {
         (
-            $lane:ty, $num:ty, $lanes:literal, $rows:literal, [$($height:literal)*], $enter:ident,
+            $lane:ty, $num:ty, $lanes:literal, $rows:literal, [$($height:literal)*], [$($tall:literal)*], $enter:ident,
             $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $max:ident, $zero:ident,
             mask: |$count:ident| $mask:expr, $load_first:expr, $store_first:expr,
             zip: |$a:ident, $b:ident| $zip:expr,
@@ -164,7 +166,7 @@ mod x86 {
                     // SAFETY: the CPU has the registers, which the caller promises.
                     unsafe { $enter(kernel) }
                 }
-                heights!($($height)*);
+                heights!($($height)*, copies: $($tall)*);
                 #[inline(always)]
                 unsafe fn splat(x: $num) -> Self {
                     // SAFETY: the CPU has the registers, which the caller promises.
@@ -220,7 +222,7 @@ mod x86 {
     }
 
     lane! {
-        __m512, f32, 16, 14, [1 2 3 4 5 6 7 8 9 10 11 12 13 14], avx512,
+        __m512, f32, 16, 14, [1 2 3 4 5 6 7 8 9 10 11 12 13 14], [12 13 14], avx512,
         _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps, _mm512_add_ps, _mm512_max_ps, _mm512_setzero_ps,
         mask: |count| ((1_u32 << count) - 1) as __mmask16,
         |from, mask| _mm512_maskz_loadu_ps(mask, from), |to, mask, x| _mm512_mask_storeu_ps(to, mask, x),
@@ -231,7 +233,7 @@ mod x86 {
         },
     }
     lane! {
-        __m512d, f64, 8, 14, [1 2 3 4 5 6 7 8 9 10 11 12 13 14], avx512,
+        __m512d, f64, 8, 14, [1 2 3 4 5 6 7 8 9 10 11 12 13 14], [12 13 14], avx512,
         _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_fmadd_pd, _mm512_add_pd, _mm512_max_pd, _mm512_setzero_pd,
         mask: |count| ((1_u32 << count) - 1) as __mmask8,
         |from, mask| _mm512_maskz_loadu_pd(mask, from), |to, mask, x| _mm512_mask_storeu_pd(to, mask, x),
@@ -242,7 +244,7 @@ mod x86 {
         },
     }
     lane! {
-        __m256, f32, 8, 6, [1 2 3 4 5 6], avx2,
+        __m256, f32, 8, 6, [1 2 3 4 5 6], [4 5 6], avx2,
         _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps, _mm256_add_ps, _mm256_max_ps, _mm256_setzero_ps,
         mask: |count| _mm256_loadu_si256(FIRST32.as_ptr().add(8 - count).cast()),
         |from, mask| _mm256_maskload_ps(from, mask), |to, mask, x| _mm256_maskstore_ps(to, mask, x),
@@ -252,7 +254,7 @@ mod x86 {
         },
     }
     lane! {
-        __m256d, f64, 4, 6, [1 2 3 4 5 6], avx2,
+        __m256d, f64, 4, 6, [1 2 3 4 5 6], [4 5 6], avx2,
         _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_fmadd_pd, _mm256_add_pd, _mm256_max_pd, _mm256_setzero_pd,
         mask: |count| _mm256_loadu_si256(FIRST64.as_ptr().add(4 - count).cast()),
         |from, mask| _mm256_maskload_pd(from, mask), |to, mask, x| _mm256_maskstore_pd(to, mask, x),

@@ -175,7 +175,8 @@ impl<T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Kernel for Tiled<
         let a_width = rows.len().min(L::ROWS).next_multiple_of(L::LANES);
         let a_here = self.a.in_place().filter(|a| !copies_a(a, cols.len().div_ceil(width)));
         let b_here = self.b.in_place().filter(|b| b.row_stride == 1);
-        let leaves_copy = tiles > FEW_TILES;
+        // Where there are many tiles, they are nearly as tall as can be.
+        let leaves_copy = tiles > FEW_TILES && height >= L::COPIES;
         let k_most = self.task.ks.len().min(k_block::<T>());
         let a_len = if a_here.is_some() { 0 } else { tiles * a_width * k_most };
         let packs_b = b_here.is_none() || leaves_copy || !cols.len().is_multiple_of(L::LANES);

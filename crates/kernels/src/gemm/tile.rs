@@ -224,7 +224,8 @@ pub(super) unsafe fn store_finished<L: Lane>(
     }
 }
 
-/// Computes a tile of at most `L::ROWS` rows and two registers of columns, at least one of each.
+/// Computes a tile of at most `L::ROWS` rows and two registers of columns, at least one of each. One that copies `b` has at
+/// least `L::COPIES` rows.
 ///
 /// # Safety
 /// The CPU has the registers, and everything that the tile points to (see [`Tile`]) is there; nobody else uses the
@@ -232,29 +233,33 @@ pub(super) unsafe fn store_finished<L: Lane>(
 #[inline(always)]
 pub(super) unsafe fn compute<L: Lane>(tile: &Tile<L::Num>) {
     debug_assert!((1..=L::ROWS).contains(&tile.rows) && (1..=2 * L::LANES).contains(&tile.cols));
+    debug_assert!(tile.b_copy.is_null() || tile.rows >= L::COPIES);
     // SAFETY: the caller's.
     unsafe { L::compute(tile) }
 }
 
-/// Writes `Lane::compute` for the heights that the register file holds: others are not compiled.
+/// Writes `Lane::compute` for the heights that the register file holds, the last ones of which may copy `b`: others are not
+/// compiled.
 macro_rules! heights {
-    ($($rows:literal)*) => {
+    ($($rows:literal)*, copies: $($tall:literal)*) => {
         #[inline(always)]
         unsafe fn compute(tile: &crate::gemm::tile::Tile<Self::Num>) {
             use crate::gemm::tile::Fixed;
-            match tile.rows {
-                $($rows => {
+            let (wide, copies) = (tile.cols > Self::LANES, !tile.b_copy.is_null());
+            match (tile.rows, wide, copies) {
+                $(
                     // SAFETY: the caller's.
-                    unsafe {
-                        match (tile.cols > Self::LANES, tile.b_copy.is_null()) {
-                            (true, true) => Self::enter(Fixed::<Self, $rows, 2, false>(tile)),
-                            (true, false) => Self::enter(Fixed::<Self, $rows, 2, true>(tile)),
-                            (false, true) => Self::enter(Fixed::<Self, $rows, 1, false>(tile)),
-                            (false, false) => Self::enter(Fixed::<Self, $rows, 1, true>(tile)),
-                        }
-                    }
-                })*
-                _ => unreachable!("a tile has 1 to {} rows", Self::ROWS),
+                    ($rows, true, false) => unsafe { Self::enter(Fixed::<Self, $rows, 2, false>(tile)) },
+                    // SAFETY: the caller's.
+                    ($rows, false, false) => unsafe { Self::enter(Fixed::<Self, $rows, 1, false>(tile)) },
+                )*
+                $(
+                    // SAFETY: the caller's.
+                    ($tall, true, true) => unsafe { Self::enter(Fixed::<Self, $tall, 2, true>(tile)) },
+                    // SAFETY: the caller's.
+                    ($tall, false, true) => unsafe { Self::enter(Fixed::<Self, $tall, 1, true>(tile)) },
+                )*
+                _ => unreachable!("a tile has 1 to {} rows, at least {} if it copies", Self::ROWS, Self::COPIES),
             }
         }
     };
