@@ -28,7 +28,7 @@ struct Args {
     /// Run only the workloads whose whole names are given
     #[arg(long)]
     exact: bool,
-    /// Write each net and its inputs to DIR/<workload>.safetensors before the first step
+    /// Write each net and its inputs to DIR/WORKLOAD.safetensors before the first step
     #[arg(long, value_name = "DIR")]
     export: Option<PathBuf>,
     /// Print the names of the workloads
