@@ -19,6 +19,7 @@ pub use chainrule_layers as layers;
 pub use chainrule_models as models;
 pub use chainrule_optim as optim;
 pub use chainrule_tensor as tensor;
+pub use chainrule_tensor::ndarray;
 pub use chainrule_train as train;
 
 /// What most programs use.

@@ -32,6 +32,8 @@ pub mod graph;
 pub mod ops;
 
 pub use chainrule_kernels::Real;
+/// The arrays that tensors are made from and turned into, in the version that this crate speaks.
+pub use ndarray;
 pub use gradcheck::{gradcheck, gradgradcheck};
 pub use graph::{
     CreateGraph, FreeGraph, Gradients, GraphMode, Inputs, KeepGraph, Op, OpInfo, SavedOutput, detect_anomaly, grad,
