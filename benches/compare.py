@@ -138,14 +138,14 @@ def processor():
         return platform.processor() or platform.machine()
 
 
-def write(table, peers):
+def write(table, peers, versions):
     page = PAGE.read_text()
     before, rest = page.split(BEGIN)
     _, after = rest.split(END)
     command = f"python3 benches/compare.py --peers {','.join(peers)} --rounds {args.rounds} --secs {args.secs} --write"
     note = (
         f"{processor()}, {args.threads} threads, {date.today().isoformat()}: `{' '.join([command, *args.prefix])}`. A ratio is "
-        "their time over Chainrule's: above 1, Chainrule is faster. MB is the peak memory of the process."
+        f"their time over Chainrule's: above 1, Chainrule is faster. MB is the peak memory of the process. {', '.join(versions)}."
     )
     PAGE.write_text(f"{before}{BEGIN}\n{note}\n\n{table}\n{END}{after}")
 
@@ -158,14 +158,16 @@ def main():
     commands = build(peers)
     names = [*map(str, commands[OURS]), "--list", *args.prefix]
     workloads = subprocess.run(names, check=True, capture_output=True, text=True).stdout.split()
-    table = headings(peers)
+    table, versions = headings(peers), set()
     print(*table, sep="\n", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         for workload in workloads:
-            table.append(line(workload, compare(commands, workload, folder), peers))
+            rows = compare(commands, workload, folder)
+            versions |= {f"{row['impl']} {row['version']}" for row in sum(rows.values(), []) if "version" in row}
+            table.append(line(workload, rows, peers))
             print(table[-1], flush=True)
     if args.write:
-        write("\n".join(table), peers)
+        write("\n".join(table), peers, sorted(versions))
 
 
 args = arguments()

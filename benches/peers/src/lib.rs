@@ -57,7 +57,7 @@ impl Args {
     }
 
     /// Times the steps and prints the line. A training step gives its loss in the warm-up, when it is asked for.
-    pub fn measure(&self, engine: &str, name: &str, mut step: impl FnMut(bool) -> Option<f32>) {
+    pub fn measure(&self, (engine, version): (&str, &str), name: &str, mut step: impl FnMut(bool) -> Option<f32>) {
         let losses: Vec<String> = (0..5).filter_map(|_| step(true)).map(|loss| format!("{loss:?}")).collect();
         let (begin, mut times) = (Instant::now(), Vec::new());
         while times.len() < 20 || (begin.elapsed().as_secs_f64() < self.secs && times.len() < 200_000) {
@@ -67,7 +67,7 @@ impl Args {
         }
         times.sort_by(f64::total_cmp);
         println!(
-            "{{\"impl\": \"{engine}\", \"workload\": \"{name}\", \"threads\": {}, \"median_ms\": {:.5}, \"min_ms\": {:.5}, \
+            "{{\"impl\": \"{engine}\", \"version\": \"{version}\", \"workload\": \"{name}\", \"threads\": {}, \"median_ms\": {:.5}, \"min_ms\": {:.5}, \
              \"peak_mb\": {:.1}, \"losses\": [{}]}}",
             self.threads,
             times[times.len() / 2],

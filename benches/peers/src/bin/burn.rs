@@ -14,6 +14,9 @@ use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
 use chainrule_peers::{Args, products};
 use std::collections::HashMap;
 
+/// Name and version, as the manifest asks for it.
+const ENGINE: (&str, &str) = ("burn", "0.22");
+
 fn main() {
     let args = Args::parse();
     args.pinned(|| run(&args));
@@ -274,7 +277,7 @@ fn train<M: Module, const D: usize>(
 ) {
     let x = numbers.get("x", shape).unwrap_or_else(|| normal(shape, &numbers.device));
     let mut net = Some(net);
-    args.measure("burn", name, |report| {
+    args.measure(ENGINE, name, |report| {
         let model = net.take().expect("every step puts the net back");
         let loss = loss(&model, x.clone());
         let value = (report && comparable).then(|| loss.clone().into_scalar::<f32>());
@@ -300,7 +303,7 @@ fn infer<M, const D: usize>(
 }
 
 fn repeat<const D: usize>(args: &Args, name: &str, work: impl Fn() -> Tensor<D>) {
-    args.measure("burn", name, |_| {
+    args.measure(ENGINE, name, |_| {
         std::hint::black_box(work());
         None
     });

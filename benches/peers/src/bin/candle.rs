@@ -12,6 +12,9 @@ use chainrule_peers::{Args, products};
 
 const CPU: Device = Device::Cpu;
 
+/// Name and version, as the manifest asks for it.
+const ENGINE: (&str, &str) = ("candle", "0.11");
+
 fn main() -> Result<()> {
     let args = Args::parse();
     start_pools(args.threads);
@@ -216,7 +219,7 @@ fn train(
         }
         if report { loss.to_scalar::<f32>().map(Some) } else { Ok(None) }
     };
-    args.measure("candle", name, |report| step(report).expect("the step runs"));
+    args.measure(ENGINE, name, |report| step(report).expect("the step runs"));
     Ok(())
 }
 
@@ -236,7 +239,7 @@ fn infer(args: &Args, name: &str, x: &[usize], build: fn(VarBuilder) -> Result<N
 }
 
 fn repeat(args: &Args, name: &str, work: impl Fn() -> Result<Tensor>) {
-    args.measure("candle", name, |_| {
+    args.measure(ENGINE, name, |_| {
         std::hint::black_box(work().expect("the step runs"));
         None
     });
