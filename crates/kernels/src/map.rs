@@ -6,7 +6,7 @@
 //! block that fits the first-level cache.
 
 use crate::simd::{self, Kernel, Level};
-use crate::{Real, View, parallel};
+use crate::{Buffer, Real, View, parallel};
 
 /// Elements in a block: what a gather or an update in place keeps on the stack.
 const BLOCK: usize = 512;
@@ -210,9 +210,18 @@ fn pieces<T: Real>(dst: &mut [T], work: impl Fn(usize, &mut [T]) + Sync + Send) 
     }
 }
 
+/// A row-major copy of a view whose elements would be far apart if they were gathered in order.
+fn packed<T: Real>(view: &View<'_, T>) -> Option<Buffer<T>> {
+    view.adjacent_dim()?;
+    let mut copy = Buffer::unspecified(view.len());
+    crate::view::copy(*view, &mut copy);
+    Some(copy)
+}
+
 fn walk1_impl<T: Real>(call: Call1<'_, T>, src: View<'_, T>, dst: &mut [T]) {
     assert_eq!(src.len(), dst.len(), "map1: input and output differ in length");
-    match src.as_slice() {
+    let copy = packed(&src);
+    match copy.as_deref().or(src.as_slice()) {
         Some(src) => pieces(dst, |start, piece| call(&src[start..start + piece.len()], piece)),
         None => pieces(dst, |start, piece| {
             let mut block = [T::ZERO; BLOCK];
@@ -237,8 +246,9 @@ fn walk1_in_place_impl<T: Real>(call: Call1<'_, T>, data: &mut [T]) {
 }
 
 /// One input of a binary function, as its blocks come.
-enum Source<'a, T> {
+enum Source<'a, T: Real> {
     Slice(&'a [T]),
+    Packed(Buffer<T>),
     Scalar([T; BLOCK]),
     Strided(View<'a, T>),
 }
@@ -249,6 +259,8 @@ impl<'a, T: Real> Source<'a, T> {
             Source::Slice(slice)
         } else if let Some(x) = view.as_scalar() {
             Source::Scalar([x; BLOCK])
+        } else if let Some(copy) = packed(&view) {
+            Source::Packed(copy)
         } else {
             Source::Strided(view)
         }
@@ -258,6 +270,7 @@ impl<'a, T: Real> Source<'a, T> {
     fn get<'b>(&'b self, start: usize, len: usize, block: &'b mut [T; BLOCK]) -> &'b [T] {
         match self {
             Source::Slice(slice) => &slice[start..start + len],
+            Source::Packed(copy) => &copy[start..start + len],
             Source::Scalar(values) => &values[..len],
             Source::Strided(view) => {
                 view.read(start, &mut block[..len]);

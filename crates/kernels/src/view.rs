@@ -74,6 +74,17 @@ impl<'a, T: Copy> View<'a, T> {
         Some(&self.data[..expected])
     }
 
+    /// The dimension along which neighbors lie next to each other in memory, if it is not the last one and tiles pay: a
+    /// transposed matrix has one.
+    pub(crate) fn adjacent_dim(&self) -> Option<usize> {
+        let (&width, outer) = self.shape.split_last()?;
+        let (stride, outer_strides) = self.strides.split_last()?;
+        if width < 4 || *stride < 2 || self.is_empty() {
+            return None;
+        }
+        (0..outer.len()).find(|&d| outer_strides[d] == 1 && outer[d] >= 4)
+    }
+
     /// The one value that all elements share because every stride is 0, if there is one.
     pub fn as_scalar(&self) -> Option<T> {
         let repeated = self.shape.iter().zip(self.strides).all(|(&n, &stride)| n == 1 || stride == 0);
@@ -155,10 +166,51 @@ impl Index {
     }
 }
 
+/// Elements in a piece of parallel work.
+const PIECE: usize = 1 << 15;
+/// Rows and columns of a tile that is transposed at once: a line of the cache.
+const TILE: usize = 16;
+
 fn copy_impl<T: Real>(src: View<'_, T>, dst: &mut [T]) {
     assert_eq!(src.len(), dst.len(), "copy: the view and the output differ in length");
-    const PIECE: usize = 1 << 15;
-    parallel::for_each_chunk(dst, PIECE, |i, chunk| src.read(i * PIECE, chunk));
+    match src.adjacent_dim() {
+        Some(dim) => copy_transposed(src, dim, dst),
+        None => parallel::for_each_chunk(dst, PIECE, |i, chunk| src.read(i * PIECE, chunk)),
+    }
+}
+
+/// Copies a view whose neighbors in memory lie along `dim`, which is not the last: tile by tile, so that lines of the cache
+/// are read and written whole.
+fn copy_transposed<T: Real>(src: View<'_, T>, dim: usize, dst: &mut [T]) {
+    let (shape, strides) = (src.shape(), src.strides());
+    let last = shape.len() - 1;
+    // Pieces are ranges of the first dimension.
+    let row = dst.len() / shape[0];
+    let rows = PIECE.div_ceil(row).next_multiple_of(TILE);
+    parallel::for_each_chunk(dst, rows * row, |piece, out| {
+        let mut others = shape.to_vec();
+        others[0] = out.len() / row;
+        let (height, width) = (others[dim], others[last]);
+        let out_stride: usize = others[dim + 1..].iter().product();
+        (others[dim], others[last]) = (1, 1);
+        let out_strides: Vec<usize> = (0..=last).map(|d| shape[d + 1..].iter().product()).collect();
+        let data = &src.data()[piece * rows * strides[0]..];
+        let mut index = Index::at(&others, 0);
+        for _ in 0..others.iter().product() {
+            let at = |strides: &[usize]| index.get().iter().zip(strides).map(|(i, s)| i * s).sum::<usize>();
+            let (from, to) = (&data[at(strides)..], &mut out[at(&out_strides)..]);
+            for i0 in (0..height).step_by(TILE) {
+                for j0 in (0..width).step_by(TILE) {
+                    for i in i0..height.min(i0 + TILE) {
+                        for j in j0..width.min(j0 + TILE) {
+                            to[i * out_stride + j] = from[i + j * strides[last]];
+                        }
+                    }
+                }
+            }
+            index.next(&others);
+        }
+    });
 }
 
 #[cfg(test)]
@@ -176,6 +228,31 @@ mod tests {
         let mut part = [0.0; 3];
         View::new(&data, &[3, 2], &[1, 3]).read(1, &mut part);
         assert_eq!(part, [3., 1., 4.]);
+    }
+
+    #[test]
+    fn transposed_copies_agree_with_reads() {
+        let data: Vec<f64> = (0..60_000).map(f64::from).collect();
+        let cases: &[(&[usize], &[usize])] = &[
+            (&[200, 300], &[1, 200]),
+            (&[37, 41], &[1, 37]),
+            (&[3, 50, 70], &[3500, 1, 50]),
+            (&[50, 3, 70], &[1, 3500, 50]),
+            (&[5, 16, 4, 9], &[576, 1, 144, 16]),
+            (&[4, 2, 5000], &[1, 20_000, 4]),
+            (&[7, 0, 5], &[1, 7, 7]),
+            (&[17, 5], &[1, 100]),
+            (&[6, 8, 30], &[0, 1, 8]),
+        ];
+        for &(shape, strides) in cases {
+            let view = View::new(&data, shape, strides);
+            let (mut copied, mut read) = (vec![0.0; view.len()], vec![0.0; view.len()]);
+            copy(view, &mut copied);
+            view.read(0, &mut read);
+            assert_eq!(copied, read, "{shape:?} {strides:?}");
+        }
+        assert_eq!(View::new(&data, &[200, 300], &[1, 200]).adjacent_dim(), Some(0));
+        assert_eq!(View::new(&data, &[200, 300], &[300, 1]).adjacent_dim(), None);
     }
 
     #[test]

@@ -32,13 +32,13 @@ pub mod graph;
 pub mod ops;
 
 pub use chainrule_kernels::Real;
-/// The arrays that tensors are made from and turned into, in the version that this crate speaks.
-pub use ndarray;
 pub use gradcheck::{gradcheck, gradgradcheck};
 pub use graph::{
     CreateGraph, FreeGraph, Gradients, GraphMode, Inputs, KeepGraph, Op, OpInfo, SavedOutput, detect_anomaly, grad,
     is_grad_enabled, no_grad,
 };
+/// The arrays that tensors are made from and turned into, in the version that this crate speaks.
+pub use ndarray;
 pub use rng::Rng;
 pub use shape::{Dims, Shape, Sizes};
 pub use tensor::Tensor;
