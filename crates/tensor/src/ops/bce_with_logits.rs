@@ -10,8 +10,9 @@
 //! Computed as `max(x, 0) - x t + ln(1 + e^-|x|)`, which neither overflows nor cancels for logits of any size.
 
 use super::elementwise::map2;
+use super::mean::mean_value;
 use crate::{Inputs, Op, OpInfo, Tensor};
-use chainrule_kernels::{Real, binary, reduce};
+use chainrule_kernels::{Real, binary};
 
 pub(super) static INFO: OpInfo = OpInfo {
     name: "bce_with_logits",
@@ -54,11 +55,7 @@ impl<T: Real> Tensor<T> {
             self.shape(),
             target.shape()
         );
-        let losses = map2(INFO.name, Loss {}, self, target);
-        let value = Self::build([].into(), |out| {
-            reduce::sum(losses.as_view(), 0, out);
-            out[0] /= T::from_usize(self.numel());
-        });
+        let value = mean_value(&map2(INFO.name, Loss {}, self, target));
         Self::from_op(&INFO, value, &[self, target], || BceWithLogits { x: self.clone(), target: target.clone() })
     }
 }

@@ -9,8 +9,9 @@
 //!
 //! Softmax, logarithm and mean in one pass, stable for logits of any size.
 
+use super::mean::mean_value;
 use crate::{Inputs, Op, OpInfo, Tensor};
-use chainrule_kernels::{Buffer, Real, View, reduce, softmax};
+use chainrule_kernels::{Buffer, Real, softmax};
 
 pub(super) static INFO: OpInfo = OpInfo {
     name: "cross_entropy",
@@ -66,10 +67,7 @@ impl<T: Real> Tensor<T> {
                 softmax::cross_entropy(&self.to_slice(), labels, classes, &mut losses, p);
             }
         });
-        let value = Self::build([].into(), |out| {
-            reduce::sum(View::new(&losses, &[labels.len()], &[1]), 0, out);
-            out[0] /= T::from_usize(labels.len());
-        });
+        let value = mean_value(&Self::from_buffer(losses, labels.len().into()));
         Self::from_op(&INFO, value, &[self], || CrossEntropy { x: self.clone(), probabilities, labels: labels.to_vec() })
     }
 }

@@ -31,6 +31,21 @@ fn count<T: Real>(shape: &Shape, dims: &[usize]) -> T {
     T::from_usize(dims.iter().map(|&d| shape[d]).product())
 }
 
+/// The mean over some dimensions, untracked.
+fn value<T: Real>(x: &Tensor<T>, dims: &[usize], keepdim: bool) -> Tensor<T> {
+    let n = count::<T>(x.shape(), dims);
+    reduce_dims(x, dims, keepdim, |x, kept, out| {
+        reduce::sum(x, kept, out);
+        out.iter_mut().for_each(|y| *y /= n);
+    })
+}
+
+/// The mean of all elements, untracked: the last step of the losses.
+pub(super) fn mean_value<T: Real>(x: &Tensor<T>) -> Tensor<T> {
+    let all: Vec<usize> = (0..x.rank()).collect();
+    value(x, &all, false)
+}
+
 impl<T: Real> Op<T> for Mean {
     fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
         let (from, dims) = (&self.from, &self.dims);
@@ -53,11 +68,7 @@ impl<T: Real> Tensor<T> {
     #[track_caller]
     pub fn mean_dim(&self, dims: impl Into<Dims>, keepdim: bool) -> Self {
         let dims = dims.into().resolve(INFO.name, self.rank());
-        let n = count::<T>(self.shape(), &dims);
-        let value = reduce_dims(self, &dims, keepdim, |x, kept, out| {
-            reduce::sum(x, kept, out);
-            out.iter_mut().for_each(|y| *y /= n);
-        });
+        let value = value(self, &dims, keepdim);
         Self::from_op(&INFO, value, &[self], || Mean { from: self.shape().clone(), dims: dims.to_vec() })
     }
 }

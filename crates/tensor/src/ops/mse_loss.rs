@@ -8,8 +8,9 @@
 //! | saved | `a` and `b` |
 
 use super::elementwise::map2;
+use super::mean::mean_value;
 use crate::{Inputs, Op, OpInfo, Tensor};
-use chainrule_kernels::{Real, binary, reduce};
+use chainrule_kernels::{Real, binary};
 
 pub(super) static INFO: OpInfo = OpInfo {
     name: "mse_loss",
@@ -48,11 +49,7 @@ impl<T: Real> Tensor<T> {
             self.shape(),
             target.shape()
         );
-        let squares = map2(INFO.name, Square {}, self, target);
-        let value = Self::build([].into(), |out| {
-            reduce::sum(squares.as_view(), 0, out);
-            out[0] /= T::from_usize(self.numel());
-        });
+        let value = mean_value(&map2(INFO.name, Square {}, self, target));
         Self::from_op(&INFO, value, &[self, target], || MseLoss { a: self.clone(), b: target.clone() })
     }
 
