@@ -43,6 +43,7 @@ pub trait Real:
     + crate::reduce::ReduceKernels<Self>
     + crate::softmax::SoftmaxKernels<Self>
     + crate::update::UpdateKernels<Self>
+    + crate::update::VectorKernels<Self>
     + crate::view::ViewKernels<Self>
     + crate::conv::ConvKernels<Self>
     + crate::pool::PoolKernels<Self>
