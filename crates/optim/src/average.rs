@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn three_updates_by_hand() {
         // 0.75 (0.75 * 1 + 0.25 * 2) + 0.25 * 4, and so on.
-        assert_eq!(averages(WeightAverage::ema(0.75)), [1.9375, -0.4375]);
+        assert_eq!(averages(WeightAverage::ema(0.75)), [1.9375, -0.25]);
         // Weights 0.25, 0.5, 1 over 1.75.
         let corrected = averages(WeightAverage::ema(0.5).bias_correction(true));
         assert!((corrected[0] - 5.25 / 1.75).abs() < 1e-15 && (corrected[1] + 2.0 / 1.75).abs() < 1e-15);

@@ -173,5 +173,27 @@ impl Clone for Box<dyn Schedule> {
     }
 }
 
+/// A schedule that is chosen at run time can stand wherever one can.
+impl Schedule for Box<dyn Schedule> {
+    fn kind(&self) -> String {
+        (**self).kind()
+    }
+    fn check(&self) -> Result<(), OptimError> {
+        (**self).check()
+    }
+    fn start(&mut self, groups: &mut dyn Groups, bases: &mut Vec<f64>) {
+        (**self).start(groups, bases);
+    }
+    fn step(&mut self, groups: &mut dyn Groups, moment: &Moment<'_>) {
+        (**self).step(groups, moment);
+    }
+    fn restart(&mut self, groups: &mut dyn Groups, bases: &[f64]) {
+        (**self).restart(groups, bases);
+    }
+    fn fields(&mut self, fields: &mut Fields<'_>) {
+        (**self).fields(fields);
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -105,7 +105,7 @@ fn a_plateau_lowers_the_rate() {
     assert_eq!(rates[10..16], [0.125; 6]);
     // Larger is better: never bad for more than two in a row.
     assert_eq!(run(ReduceLrOnPlateau::max().patience(2)), [0.5; 21]);
-    assert_eq!(run(ReduceLrOnPlateau::max().absolute_threshold(1.0).patience(5))[8..11], [0.5, 0.5, 0.5 * 0.1]);
+    assert_eq!(run(ReduceLrOnPlateau::max().absolute_threshold(1.0).patience(4))[5..7], [0.5, 0.5 * 0.1]);
     assert_eq!(*run(ReduceLrOnPlateau::min().patience(0).min_lr(0.2)).last().unwrap(), 0.2);
 }
 
@@ -116,7 +116,8 @@ fn each_group_keeps_its_own_rate() {
     scheduler.step(&mut opt);
     assert_eq!((opt.option(0, "lr"), opt.option(1, "lr")), (Some(0.2), Some(0.05)));
     let mut scheduler = Scheduler::new(OneCycleLr::with_max_lrs([2.0, 1.0], 10).cycle_momentum(false), &mut opt);
-    assert_eq!((opt.option(0, "lr"), opt.option(1, "lr")), (Some(0.08), Some(0.04)));
+    let close = |group: usize, lr: f64| (opt.option(group, "lr").expect("a rate") - lr).abs() < 1e-15;
+    assert!(close(0, 0.08) && close(1, 0.04));
     scheduler.step(&mut opt);
     assert!(opt.option(0, "momentum") == Some(0.0));
 }
@@ -147,27 +148,6 @@ fn kinds() -> Vec<[Box<dyn Schedule>; 2]> {
     ]
 }
 
-/// A box is a schedule, for the tests' sake of passing any kind.
-#[derive(Clone, Debug)]
-struct Any(Box<dyn Schedule>);
-impl Schedule for Any {
-    fn kind(&self) -> String {
-        self.0.kind()
-    }
-    fn check(&self) -> Result<(), OptimError> {
-        self.0.check()
-    }
-    fn start(&mut self, groups: &mut dyn Groups, bases: &mut Vec<f64>) {
-        self.0.start(groups, bases);
-    }
-    fn step(&mut self, groups: &mut dyn Groups, moment: &Moment<'_>) {
-        self.0.step(groups, moment);
-    }
-    fn fields(&mut self, fields: &mut Fields<'_>) {
-        self.0.fields(fields);
-    }
-}
-
 #[test]
 fn resumed_schedules_go_on_with_the_same_bits() {
     for [schedule, other] in kinds() {
@@ -176,9 +156,9 @@ fn resumed_schedules_go_on_with_the_same_bits() {
             let bits = |opt: &Sgd<f64>| [(0, "lr"), (1, "lr"), (1, "momentum")].map(|(g, name)| opt.option(g, name));
             let metric = |epoch: i32| f64::from(epoch * 7 % 5);
             let mut opt = make();
-            let mut scheduler = Scheduler::new(Any(schedule.clone()), &mut opt);
+            let mut scheduler = Scheduler::new(schedule.clone(), &mut opt);
             (0..before).for_each(|epoch| scheduler.step_on(&mut opt, metric(epoch)));
-            let mut resumed = Scheduler::resume(Any(other.clone()), &scheduler.state()).expect("a sound state");
+            let mut resumed = Scheduler::resume(other.clone(), &scheduler.state()).expect("a sound state");
             assert_eq!(resumed.state(), scheduler.state());
             let mut copy = make();
             copy.load_state(&opt.state()).expect("a sound state");
