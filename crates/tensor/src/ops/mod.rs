@@ -9,7 +9,7 @@
 //!
 //! In a derivative, `x'` stands for the gradient of the loss with respect to `x`.
 
-mod elementwise;
+pub(crate) mod elementwise;
 mod operators;
 
 #[cfg(test)]
@@ -27,7 +27,7 @@ macro_rules! operations {
 operations! {
     abs, add, avg_pool2d, batch_norm, bce_with_logits, broadcast_to, cat, conv2d, cross_entropy, div, dropout, erf, exp,
     gelu, linear, log, log_softmax, matmul, max_pool2d, mean, mse_loss, mul, neg, permute, pow, relu, reshape, sigmoid,
-    slice, softmax, sqrt, sub, sum, tanh,
+    slice, softmax, sqrt, sub, sum, tanh, where_,
 }
 
 pub use avg_pool2d::AvgPoolOptions;
