@@ -1,4 +1,4 @@
-//! Layers, optimizers and whole trainings against PyTorch: see `generate_layers.py`.
+//! Layers, optimizers and whole trainings against PyTorch: see `generate/layers.py`.
 //!
 //! Every module takes PyTorch's state dict by PyTorch's names, so that names, shapes and layouts are checked with the numbers.
 //! Compared are outputs, running statistics, the gradients of inputs and parameters (from the fused backward pass and from the
@@ -10,7 +10,7 @@
 //!
 //! ```text
 //! cargo test -p chainrule-tests --test layers files
-//! python tests/generate_layers.py --check target/tmp/ours.safetensors
+//! python tests/generate/layers.py --check target/tmp/ours.safetensors
 //! ```
 
 mod behavior;
@@ -21,17 +21,19 @@ mod training;
 use chainrule_layers::{Layer, Mode, Module, load_safetensors};
 use chainrule_tensor::{Real, Rng, Tensor};
 use chainrule_tests::compare::Tolerance;
+use chainrule_tests::fixture;
 use chainrule_tests::record::{self, Record, Results};
 use chainrule_tests::tree;
 use std::path::{Path, PathBuf};
 
-fn fixture(name: &str) -> PathBuf {
-    tree::root().join("tests/fixtures").join(name)
+/// The net that PyTorch has saved.
+fn their_file() -> PathBuf {
+    tree::root().join("tests/fixtures/cnn.safetensors")
 }
 
 /// The records of one kind.
 fn records(kind: &str) -> Vec<Record> {
-    let mut records = record::read(&fixture("layers.safetensors"));
+    let mut records: Vec<Record> = fixture::files("layers").iter().flat_map(|path| record::read(path)).collect();
     records.retain(|record| record.kind == kind);
     assert!(!records.is_empty(), "the fixture has nothing of the kind {kind}");
     records
@@ -81,7 +83,7 @@ in_both_precisions! {
 /// The outputs of a net that was loaded from PyTorch's file.
 fn from_file<T: Real>(record: &Record) -> Results<T> {
     let mut net = nets::build::<T>(&record.params.get("net"), &mut Rng::seed_from_u64(1));
-    net.load(fixture("cnn.safetensors")).expect("PyTorch's file fits");
+    net.load(their_file()).expect("PyTorch's file fits");
     vec![("y0".into(), net.call(&record.inputs()[0], &mut Mode::Eval))]
 }
 
@@ -90,10 +92,10 @@ fn files_travel_both_ways() {
     let ours = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ours.safetensors");
     let record = &records("file")[0];
     let mut net = nets::build::<f32>(&record.params.get("net"), &mut Rng::seed_from_u64(1));
-    net.load(fixture("cnn.safetensors")).expect("PyTorch's file fits");
+    net.load(their_file()).expect("PyTorch's file fits");
     net.save(&ours).expect("the folder can be written");
     let (written, _) = load_safetensors::<f32>(&ours).expect("our file can be read");
-    let (theirs, _) = load_safetensors::<f32>(fixture("cnn.safetensors")).expect("PyTorch's file can be read");
+    let (theirs, _) = load_safetensors::<f32>(their_file()).expect("PyTorch's file can be read");
     assert_eq!(written.len(), theirs.len());
     for (name, value) in theirs.iter() {
         assert_eq!(written.get(name).map(|ours| ours.to_vec()), Some(value.to_vec()), "{name}");

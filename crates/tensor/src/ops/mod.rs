@@ -21,6 +21,8 @@ macro_rules! operations {
         $(mod $module;)*
         /// All operations, in alphabetical order.
         pub static ALL: &[&crate::OpInfo] = &[$(&$module::INFO),*];
+        /// The files of [`ALL`], without their endings.
+        pub static FILES: &[&str] = &[$(stringify!($module)),*];
     };
 }
 
@@ -28,6 +30,40 @@ operations! {
     abs, add, avg_pool2d, batch_norm, bce_with_logits, broadcast_to, cat, conv2d, cross_entropy, div, dropout, erf, exp,
     gelu, linear, log, log_softmax, matmul, max_pool2d, mean, mse_loss, mul, neg, permute, pow, relu, reshape, sigmoid,
     slice, softmax, sqrt, sub, sum, tanh, where_,
+    abs,
+    add,
+    avg_pool2d,
+    batch_norm,
+    bce_with_logits,
+    broadcast_to,
+    cat,
+    conv2d,
+    cross_entropy,
+    div,
+    dropout,
+    erf,
+    exp,
+    gelu,
+    linear,
+    log,
+    log_softmax,
+    matmul,
+    max_pool2d,
+    mean,
+    mse_loss,
+    mul,
+    neg,
+    permute,
+    pow,
+    relu,
+    reshape,
+    sigmoid,
+    slice,
+    softmax,
+    sqrt,
+    sub,
+    sum,
+    tanh,
 }
 
 pub use avg_pool2d::AvgPoolOptions;
