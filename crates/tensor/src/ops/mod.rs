@@ -27,9 +27,6 @@ macro_rules! operations {
 }
 
 operations! {
-    abs, add, avg_pool2d, batch_norm, bce_with_logits, broadcast_to, cat, conv2d, cross_entropy, div, dropout, erf, exp,
-    gelu, linear, log, log_softmax, matmul, max_pool2d, mean, mse_loss, mul, neg, permute, pow, relu, reshape, sigmoid,
-    slice, softmax, sqrt, sub, sum, tanh, where_,
     abs,
     add,
     avg_pool2d,
@@ -64,6 +61,7 @@ operations! {
     sub,
     sum,
     tanh,
+    where_,
 }
 
 pub use avg_pool2d::AvgPoolOptions;
