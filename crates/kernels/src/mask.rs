@@ -102,7 +102,8 @@ mod tests {
         for strides in [&rows, &columns] {
             let at = |i: usize| a[(i / 201) * strides[0] + (i % 201) * strides[1]];
             let (left, right) = (View::new(&a, &shape, strides), View::new(&b, &shape, &repeated));
-            let holds: [(Comparison, fn(f64, f64) -> bool); 4] = [
+            type Holds = fn(f64, f64) -> bool;
+            let holds: [(Comparison, Holds); 4] = [
                 (Comparison::Equal, |a, b| a == b),
                 (Comparison::NotEqual, |a, b| a != b),
                 (Comparison::Less, |a, b| a < b),
