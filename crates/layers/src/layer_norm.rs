@@ -33,8 +33,9 @@ pub struct LayerNorm<T: Real = f32> {
     pub bias: Option<Param<T>>,
     /// Added to the variance, against division by 0.
     pub eps: f64,
+    /// The sizes of the dimensions that are normalized together.
     #[module(skip)]
-    shape: Shape,
+    pub normalized_shape: Shape,
 }
 
 impl<T: Real> LayerNorm<T> {
@@ -50,7 +51,7 @@ impl<T: Real> LayerNorm<T> {
             weight: Some(Param::new(Tensor::ones(&shape))),
             bias: Some(Param::new(Tensor::zeros(&shape))),
             eps: 1e-5,
-            shape,
+            normalized_shape: shape,
         }
     }
 
@@ -72,12 +73,7 @@ impl<T: Real> LayerNorm<T> {
     /// If the last dimensions of `x` are not the layer's.
     #[track_caller]
     pub fn forward(&self, x: &Tensor<T>) -> Tensor<T> {
-        x.layer_norm(&self.shape, self.weight.as_deref(), self.bias.as_deref(), self.eps)
-    }
-
-    /// The sizes of the dimensions that are normalized together.
-    pub fn normalized_shape(&self) -> &Shape {
-        &self.shape
+        x.layer_norm(&self.normalized_shape, self.weight.as_deref(), self.bias.as_deref(), self.eps)
     }
 }
 
@@ -87,7 +83,7 @@ impl<T: Real> Layer<T> for LayerNorm<T> {
     }
     fn describe(&self) -> String {
         let affine = if self.weight.is_none() { ", elementwise_affine=false" } else { "" };
-        format!("LayerNorm({}, eps={:?}{affine})", self.shape, self.eps)
+        format!("LayerNorm({}, eps={:?}{affine})", self.normalized_shape, self.eps)
     }
 }
 

@@ -31,8 +31,9 @@ pub struct RmsNorm<T: Real = f32> {
     /// Added to the mean square, against division by 0; the number type's epsilon if not said.
     #[module(skip)]
     pub eps: Option<f64>,
+    /// The sizes of the dimensions that are normalized together.
     #[module(skip)]
-    shape: Shape,
+    pub normalized_shape: Shape,
 }
 
 impl<T: Real> RmsNorm<T> {
@@ -44,7 +45,7 @@ impl<T: Real> RmsNorm<T> {
     pub fn new(normalized: impl Into<Shape>) -> Self {
         let shape = normalized.into();
         assert!(shape.rank() > 0, "RmsNorm: there must be a dimension to normalize");
-        RmsNorm { weight: Some(Param::new(Tensor::ones(&shape))), eps: None, shape }
+        RmsNorm { weight: Some(Param::new(Tensor::ones(&shape))), eps: None, normalized_shape: shape }
     }
 
     /// The layer without a weight.
@@ -59,7 +60,7 @@ impl<T: Real> RmsNorm<T> {
     /// If the last dimensions of `x` are not the layer's.
     #[track_caller]
     pub fn forward(&self, x: &Tensor<T>) -> Tensor<T> {
-        x.rms_norm(&self.shape, self.weight.as_deref(), self.eps)
+        x.rms_norm(&self.normalized_shape, self.weight.as_deref(), self.eps)
     }
 }
 
@@ -69,7 +70,7 @@ impl<T: Real> Layer<T> for RmsNorm<T> {
     }
     fn describe(&self) -> String {
         let eps = self.eps.map_or("None".into(), |eps| format!("{eps:?}"));
-        format!("RMSNorm({}, eps={eps})", self.shape)
+        format!("RMSNorm({}, eps={eps})", self.normalized_shape)
     }
 }
 
