@@ -9,7 +9,7 @@
 //!
 //! In a derivative, `x'` stands for the gradient of the loss with respect to `x`.
 
-mod elementwise;
+pub(crate) mod elementwise;
 mod operators;
 
 #[cfg(test)]
@@ -64,6 +64,7 @@ operations! {
     sub,
     sum,
     tanh,
+    where_,
 }
 
 pub use avg_pool2d::AvgPoolOptions;
