@@ -9,7 +9,7 @@
 //!
 //! In a derivative, `x'` stands for the gradient of the loss with respect to `x`.
 
-mod elementwise;
+pub(crate) mod elementwise;
 mod operators;
 
 #[cfg(test)]
@@ -38,9 +38,11 @@ operations! {
     cross_entropy,
     div,
     dropout,
+    embedding,
     erf,
     exp,
     gelu,
+    layer_norm,
     linear,
     log,
     log_softmax,
@@ -54,6 +56,7 @@ operations! {
     pow,
     relu,
     reshape,
+    rms_norm,
     sigmoid,
     slice,
     softmax,
@@ -61,6 +64,7 @@ operations! {
     sub,
     sum,
     tanh,
+    where_,
 }
 
 pub use avg_pool2d::AvgPoolOptions;
