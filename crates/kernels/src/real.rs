@@ -40,6 +40,7 @@ pub trait Real:
     + crate::norm::BatchNormKernels<Self>
     + crate::norm::LayerNormKernels<Self>
     + crate::random::RandomKernels<Self>
+    + crate::recurrent::RecurrentKernels<Self>
     + crate::reduce::ReduceKernels<Self>
     + crate::softmax::SoftmaxKernels<Self>
     + crate::update::UpdateKernels<Self>
