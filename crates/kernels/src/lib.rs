@@ -19,6 +19,7 @@ pub mod conv;
 pub mod gemm;
 mod lanes;
 pub mod map;
+pub mod mask;
 pub mod math;
 pub mod norm;
 pub mod parallel;

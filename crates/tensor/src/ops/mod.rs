@@ -9,7 +9,7 @@
 //!
 //! In a derivative, `x'` stands for the gradient of the loss with respect to `x`.
 
-mod elementwise;
+pub(crate) mod elementwise;
 mod operators;
 
 #[cfg(test)]
@@ -61,6 +61,7 @@ operations! {
     sub,
     sum,
     tanh,
+    where_,
 }
 
 pub use avg_pool2d::AvgPoolOptions;
