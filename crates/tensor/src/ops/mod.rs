@@ -11,6 +11,7 @@
 
 pub(crate) mod elementwise;
 mod operators;
+mod recurrent;
 
 #[cfg(test)]
 pub(crate) mod check;
@@ -41,9 +42,11 @@ operations! {
     erf,
     exp,
     gelu,
+    gru,
     linear,
     log,
     log_softmax,
+    lstm,
     matmul,
     max_pool2d,
     mean,
@@ -54,6 +57,7 @@ operations! {
     pow,
     relu,
     reshape,
+    rnn,
     sigmoid,
     slice,
     softmax,
@@ -67,3 +71,5 @@ operations! {
 pub use avg_pool2d::AvgPoolOptions;
 pub use conv2d::Conv2dOptions;
 pub use max_pool2d::PoolOptions;
+pub use recurrent::{RecurrentWeights, Steps};
+pub use rnn::RnnActivation;
