@@ -1,11 +1,13 @@
 //! From the name of an operation and its parameters to the call: one file for each generator of fixtures.
 
+mod attention;
 mod convolutions;
 mod elementwise;
 mod losses;
 mod norms;
 mod pools;
 mod products;
+mod recurrent;
 mod reductions;
 mod views;
 
@@ -21,12 +23,14 @@ pub(crate) type Results<T> = (Tensor<T>, Vec<Tensor<T>>);
 /// If the operation is unknown.
 pub(crate) fn call<T: Real>(op: &str, params: &Params, x: &[Tensor<T>]) -> Results<T> {
     let parts = [
+        attention::call::<T>,
         convolutions::call::<T>,
         elementwise::call::<T>,
         losses::call::<T>,
         norms::call::<T>,
         pools::call::<T>,
         products::call::<T>,
+        recurrent::call::<T>,
         reductions::call::<T>,
         views::call::<T>,
     ];
