@@ -17,6 +17,7 @@ mod concrete;
 pub mod buffer;
 pub mod conv;
 pub mod gemm;
+pub mod index;
 mod lanes;
 pub mod map;
 pub mod math;
@@ -27,8 +28,10 @@ pub mod pool;
 pub mod random;
 pub mod real;
 pub mod reduce;
+pub mod scan;
 pub mod simd;
 pub mod softmax;
+pub mod sort;
 pub mod update;
 pub mod view;
 

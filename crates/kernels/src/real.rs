@@ -37,11 +37,14 @@ pub trait Real:
     + crate::map::MapKernels<Self>
     + crate::map::WalkKernels<Self>
     + crate::gemm::GemmKernels<Self>
+    + crate::index::IndexKernels<Self>
     + crate::norm::BatchNormKernels<Self>
     + crate::norm::LayerNormKernels<Self>
     + crate::random::RandomKernels<Self>
     + crate::reduce::ReduceKernels<Self>
+    + crate::scan::ScanKernels<Self>
     + crate::softmax::SoftmaxKernels<Self>
+    + crate::sort::SortKernels<Self>
     + crate::update::UpdateKernels<Self>
     + crate::view::ViewKernels<Self>
     + crate::conv::ConvKernels<Self>

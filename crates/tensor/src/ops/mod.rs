@@ -11,6 +11,7 @@
 
 mod elementwise;
 mod operators;
+mod take;
 
 #[cfg(test)]
 pub(crate) mod check;
@@ -27,42 +28,10 @@ macro_rules! operations {
 }
 
 operations! {
-    abs,
-    add,
-    avg_pool2d,
-    batch_norm,
-    bce_with_logits,
-    broadcast_to,
-    cat,
-    conv2d,
-    cross_entropy,
-    div,
-    dropout,
-    erf,
-    exp,
-    gelu,
-    linear,
-    log,
-    log_softmax,
-    matmul,
-    max_pool2d,
-    mean,
-    mse_loss,
-    mul,
-    neg,
-    permute,
-    pow,
-    relu,
-    reshape,
-    sigmoid,
-    slice,
-    softmax,
-    sqrt,
-    sub,
-    sum,
-    tanh,
+    abs, add, avg_pool2d, batch_norm, bce_with_logits, broadcast_to, cat, conv2d, cross_entropy, cumprod, cumsum, diagonal, div, dot, dropout, einsum, erf, exp, flip, gather, gelu, index_add, index_select, linear, log, log_softmax, matmul, max_pool2d, mean, mse_loss, mul, neg, one_hot, outer, pad, permute, pow, relu, repeat, reshape, roll, scatter_add, sigmoid, slice, softmax, sort, split, sqrt, stack, sub, sum, tanh, topk, tril, triu,
 }
 
 pub use avg_pool2d::AvgPoolOptions;
 pub use conv2d::Conv2dOptions;
 pub use max_pool2d::PoolOptions;
+pub use pad::PadMode;
