@@ -20,6 +20,7 @@ pub mod gemm;
 pub mod index;
 mod lanes;
 pub mod map;
+pub mod mask;
 pub mod math;
 pub mod norm;
 pub mod parallel;

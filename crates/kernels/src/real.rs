@@ -36,6 +36,7 @@ pub trait Real:
     + DivAssign
     + crate::map::MapKernels<Self>
     + crate::map::WalkKernels<Self>
+    + crate::mask::MaskKernels<Self>
     + crate::gemm::GemmKernels<Self>
     + crate::index::IndexKernels<Self>
     + crate::norm::BatchNormKernels<Self>

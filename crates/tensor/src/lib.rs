@@ -24,6 +24,7 @@ mod array;
 mod create;
 mod display;
 mod indices;
+mod mask;
 mod rng;
 mod shape;
 mod tensor;
@@ -39,6 +40,7 @@ pub use graph::{
     is_grad_enabled, no_grad,
 };
 pub use indices::Indices;
+pub use mask::Mask;
 /// The arrays that tensors are made from and turned into, in the version that this crate speaks.
 pub use ndarray;
 pub use rng::Rng;

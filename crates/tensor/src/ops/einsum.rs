@@ -150,12 +150,13 @@ fn broadcast<T: Real>(terms: &mut [Term<T>], equation: &str) {
         let full = |d: usize| -> usize {
             let (own, name) = (terms[i].tensor.shape()[d], terms[i].names[d]);
             let mut sizes = terms.iter().filter_map(|term| term.size(name)).filter(|&n| n != 1);
-            let full = sizes.next().unwrap_or(1);
-            assert!(
-                (own == full || own == 1) && sizes.all(|n| n == full),
-                "einsum: in {equation:?}, dimension {d} of operand {i} has size {own}, and {full} elsewhere"
-            );
-            full
+            if own == 1 {
+                return sizes.next().unwrap_or(1);
+            }
+            if let Some(other) = sizes.find(|&n| n != own) {
+                panic!("einsum: in {equation:?}, dimension {d} of operand {i} has size {own}, and {other} elsewhere");
+            }
+            own
         };
         let shape: Shape = (0..terms[i].names.len()).map(full).collect();
         if &shape != terms[i].tensor.shape() {

@@ -9,7 +9,7 @@
 //!
 //! In a derivative, `x'` stands for the gradient of the loss with respect to `x`.
 
-mod elementwise;
+pub(crate) mod elementwise;
 mod operators;
 mod take;
 
@@ -28,7 +28,63 @@ macro_rules! operations {
 }
 
 operations! {
-    abs, add, avg_pool2d, batch_norm, bce_with_logits, broadcast_to, cat, conv2d, cross_entropy, cumprod, cumsum, diagonal, div, dot, dropout, einsum, erf, exp, flip, gather, gelu, index_add, index_select, linear, log, log_softmax, matmul, max_pool2d, mean, mse_loss, mul, neg, one_hot, outer, pad, permute, pow, relu, repeat, reshape, roll, scatter_add, sigmoid, slice, softmax, sort, split, sqrt, stack, sub, sum, tanh, topk, tril, triu,
+    abs,
+    add,
+    avg_pool2d,
+    batch_norm,
+    bce_with_logits,
+    broadcast_to,
+    cat,
+    conv2d,
+    cross_entropy,
+    cumprod,
+    cumsum,
+    diagonal,
+    div,
+    dot,
+    dropout,
+    einsum,
+    erf,
+    exp,
+    flip,
+    gather,
+    gelu,
+    index_add,
+    index_select,
+    linear,
+    log,
+    log_softmax,
+    masked_fill,
+    matmul,
+    max_pool2d,
+    mean,
+    mse_loss,
+    mul,
+    neg,
+    one_hot,
+    outer,
+    pad,
+    permute,
+    pow,
+    relu,
+    repeat,
+    reshape,
+    roll,
+    scatter_add,
+    sigmoid,
+    slice,
+    softmax,
+    sort,
+    split,
+    sqrt,
+    stack,
+    sub,
+    sum,
+    tanh,
+    topk,
+    tril,
+    triu,
+    where_,
 }
 
 pub use avg_pool2d::AvgPoolOptions;

@@ -2,6 +2,8 @@
 
 mod convolutions;
 mod elementwise;
+mod indexing;
+mod linear_algebra;
 mod losses;
 mod norms;
 mod pools;
@@ -23,12 +25,14 @@ pub(crate) fn call<T: Real>(op: &str, params: &Params, x: &[Tensor<T>]) -> Resul
     let parts = [
         convolutions::call::<T>,
         elementwise::call::<T>,
+        linear_algebra::call::<T>,
         losses::call::<T>,
         norms::call::<T>,
         pools::call::<T>,
         products::call::<T>,
         reductions::call::<T>,
         views::call::<T>,
+        indexing::call::<T>,
     ];
     let results = parts.iter().find_map(|part| part(op, params, x));
     results
