@@ -13,6 +13,13 @@ def vectors():
         case("outer", torch.outer, random(n), random(m))
 
 
+def bilinear():
+    for rows, n, m, outputs in [((2,), 3, 4, 2), ((), 2, 3, 4), ((2, 3), 1, 2, 1), ((0,), 2, 2, 3), ((3,), 2, 2, 0)]:
+        a, b, w, c = random(*rows, n), random(*rows, m), random(outputs, n, m), random(outputs)
+        case("bilinear", F.bilinear, a, b, w)
+        case("bilinear", F.bilinear, a, b, w, c)
+
+
 def sums():
     for equation, shapes in [
         ("ij,jk->ik", [(3, 4), (4, 2)]), ("ij,jk", [(3, 4), (4, 2)]), ("bij,bjk->bik", [(2, 3, 4), (2, 4, 2)]), ("ij->ji", [(2, 3)]),
@@ -29,4 +36,5 @@ def sums():
 if __name__ == "__main__":
     vectors()
     sums()
+    bilinear()
     save_operations("linear_algebra")

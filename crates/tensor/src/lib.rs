@@ -36,8 +36,8 @@ pub mod ops;
 pub use chainrule_kernels::Real;
 pub use gradcheck::{gradcheck, gradgradcheck};
 pub use graph::{
-    CreateGraph, FreeGraph, Gradients, GraphMode, Inputs, KeepGraph, Op, OpInfo, SavedOutput, detect_anomaly, grad,
-    is_grad_enabled, no_grad,
+    CreateGraph, FreeGraph, Gradients, GraphMode, Inputs, KeepGraph, Op, OpInfo, SavedOutput, checkpoint,
+    checkpoint_with, detect_anomaly, grad, is_grad_enabled, no_grad,
 };
 pub use indices::Indices;
 pub use mask::Mask;

@@ -20,16 +20,16 @@ pub(super) static INFO: OpInfo = OpInfo {
 #[derive(Debug)]
 struct Cat {
     dim: usize,
-    sizes: Vec<usize>,
+    /// `None` for a tensor of shape `[0]` among larger ones.
+    sizes: Vec<Option<usize>>,
 }
 
 impl<T: Real> Op<T> for Cat {
     fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
         let mut start = 0;
-        for (i, &size) in self.sizes.iter().enumerate() {
-            // The gradient of a tensor of shape [0] is one too.
-            inputs.add(i, || if size == 0 { Tensor::zeros(0) } else { grad.narrow(self.dim, start, size) });
-            start += size;
+        for (i, size) in self.sizes.iter().enumerate() {
+            inputs.add(i, || size.map_or_else(|| Tensor::zeros(0), |size| grad.narrow(self.dim, start, size)));
+            start += size.unwrap_or(0);
         }
     }
 }
@@ -43,10 +43,10 @@ impl<T: Real> Tensor<T> {
     /// If there is no tensor, the dimension does not exist, or the other sizes differ.
     #[track_caller]
     pub fn cat(tensors: &[&Self], dim: impl Into<Dims>) -> Self {
-        let nothing = |x: &Self| x.shape() == &[0];
-        let Some(first) = tensors.iter().find(|x| !nothing(x)).or(tensors.first()) else {
+        let Some(first) = tensors.iter().find(|x| x.shape() != &[0]).or(tensors.first()) else {
             panic!("cat: there is nothing to put together")
         };
+        let nothing = |x: &Self| x.shape() == &[0] && first.rank() != 1;
         let dim = dim.into().resolve_one(INFO.name, first.rank());
         for other in tensors.iter().filter(|x| !nothing(x)) {
             let fits = other.rank() == first.rank()
@@ -58,15 +58,15 @@ impl<T: Real> Tensor<T> {
                 other.shape()
             );
         }
-        let sizes: Vec<usize> = tensors.iter().map(|x| if nothing(x) { 0 } else { x.shape()[dim] }).collect();
+        let sizes: Vec<Option<usize>> = tensors.iter().map(|x| (!nothing(x)).then(|| x.shape()[dim])).collect();
         let mut shape = first.shape().clone();
-        shape.0[dim] = sizes.iter().sum();
+        shape.0[dim] = sizes.iter().flatten().sum();
         let inner: usize = shape[dim + 1..].iter().product();
         let row = shape[dim] * inner;
         let value = Self::build(shape, |out| {
             let mut start = 0;
             for (tensor, size) in tensors.iter().zip(&sizes) {
-                let width = size * inner;
+                let width = size.unwrap_or(0) * inner;
                 let values = tensor.to_slice();
                 if width > 0 {
                     for (o, part) in values.chunks(width).enumerate() {

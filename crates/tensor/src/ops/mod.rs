@@ -33,6 +33,7 @@ operations! {
     avg_pool2d,
     batch_norm,
     bce_with_logits,
+    bilinear,
     broadcast_to,
     cat,
     conv2d,
