@@ -13,6 +13,15 @@ def vectors():
         case("outer", torch.outer, random(n), random(m))
 
 
+def batches():
+    shapes = [
+        ((0, 2, 3), (0, 3, 1)), ((0, 2, 3), (1, 3, 2)), ((2, 0, 3), (2, 3, 1)), ((3, 1, 2, 3), (1, 4, 3, 2)), ((2, 3), (4, 1, 3, 2)),
+        ((4, 0, 2), (2,)), ((0,), (0, 3)), ((1,), (1,)), ((2, 3, 0), (0, 2)), ((2, 1, 1, 3), (2, 2, 3, 1)),
+    ]
+    for a, b in shapes:
+        case("matmul", torch.matmul, random(*a), random(*b))
+
+
 def bilinear():
     for rows, n, m, outputs in [((2,), 3, 4, 2), ((), 2, 3, 4), ((2, 3), 1, 2, 1), ((0,), 2, 2, 3), ((3,), 2, 2, 0)]:
         a, b, w, c = random(*rows, n), random(*rows, m), random(outputs, n, m), random(outputs)
@@ -37,4 +46,5 @@ if __name__ == "__main__":
     vectors()
     sums()
     bilinear()
+    batches()
     save_operations("linear_algebra")

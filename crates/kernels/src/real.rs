@@ -41,9 +41,11 @@ pub trait Real:
     + crate::index::IndexKernels<Self>
     + crate::norm::BatchNormKernels<Self>
     + crate::norm::LayerNormKernels<Self>
+    + crate::norm::RmsNormKernels<Self>
     + crate::random::RandomKernels<Self>
     + crate::reduce::ReduceKernels<Self>
     + crate::scan::ScanKernels<Self>
+    + crate::rows::RowKernels<Self>
     + crate::softmax::SoftmaxKernels<Self>
     + crate::sort::SortKernels<Self>
     + crate::update::UpdateKernels<Self>

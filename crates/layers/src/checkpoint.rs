@@ -99,8 +99,8 @@ fn buffers<T: Real>(module: &impl Module<T>) -> Vec<Tensor<T>> {
 fn set_buffers<T: Real>(module: &impl Module<T>, values: &[Tensor<T>]) {
     let mut values = values.iter();
     module.visit(&Path::ROOT, &mut |_, entry| {
-        if let (Entry::Buffer(buffer), Some(value)) = (entry, values.next()) {
-            buffer.set(value);
+        if let Entry::Buffer(buffer) = entry {
+            buffer.set(values.next().expect("as many values as buffers"));
         }
     });
 }
