@@ -64,22 +64,24 @@ fn source(mode: PadMode, i: isize, n: isize) -> usize {
     i as usize
 }
 
+/// The tensor without what negative counts cut off.
 #[track_caller]
-fn constant<T: Real>(x: &Tensor<T>, pads: &[(isize, isize)], value: f64) -> Tensor<T> {
-    // Negative counts cut elements off first.
-    let mut inner = x.clone();
-    for (dim, &(before, after)) in pads.iter().enumerate() {
-        let cut = |count: isize| count.min(0).unsigned_abs();
-        if before < 0 || after < 0 {
-            inner = inner.narrow(dim, cut(before), inner.shape()[dim] - cut(before) - cut(after));
-        }
-    }
+fn cut<T: Real>(x: &Tensor<T>, pads: &[(isize, isize)]) -> Tensor<T> {
+    let gone = |count: isize| count.min(0).unsigned_abs();
+    pads.iter().enumerate().filter(|&(_, &(before, after))| before.min(after) < 0).fold(x.clone(), |x, (dim, &pair)| {
+        let (start, end) = (gone(pair.0), gone(pair.1));
+        x.narrow(dim, start, x.shape()[dim] - start - end)
+    })
+}
+
+#[track_caller]
+fn constant<T: Real>(inner: &Tensor<T>, pads: &[(isize, isize)], value: f64) -> Tensor<T> {
     let sizes = inner.shape().to_vec();
     let before: Vec<usize> = pads.iter().map(|&(before, _)| before.max(0) as usize).collect();
     let after = pads.iter().map(|&(_, after)| after.max(0) as usize);
     let shape: Vec<usize> = sizes.iter().zip(&before).zip(after).map(|((n, before), after)| before + n + after).collect();
     if shape == sizes {
-        return inner;
+        return inner.clone();
     }
     let padded = Tensor::build(shape.as_slice().into(), |out| {
         out.fill(T::from_f64(value));
@@ -96,7 +98,7 @@ fn constant<T: Real>(x: &Tensor<T>, pads: &[(isize, isize)], value: f64) -> Tens
             out[place..place + values.len()].copy_from_slice(values);
         }
     });
-    Tensor::from_op(&INFO, padded, &[&inner], || Pad { before, sizes })
+    Tensor::from_op(&INFO, padded, &[inner], || Pad { before, sizes })
 }
 
 impl<T: Real> Tensor<T> {
@@ -132,7 +134,7 @@ impl<T: Real> Tensor<T> {
                 PadMode::Constant(_) => (true, ""),
                 PadMode::Reflect => (widest < n || widest <= 0, "must be less than its size"),
                 PadMode::Replicate => (n > 0 || widest <= 0, "need an element to repeat"),
-                PadMode::Circular => (widest <= n, "must be at most its size"),
+                PadMode::Circular => (widest <= left, "must be at most its size"),
             };
             assert!(
                 fits,
@@ -141,9 +143,15 @@ impl<T: Real> Tensor<T> {
             );
         }
         if let PadMode::Constant(value) = mode {
-            return constant(self, &pads, value);
+            return constant(&cut(self, &pads), &pads, value);
         }
-        pads.iter().enumerate().fold(self.clone(), |x, (dim, &(before, after))| {
+        let mut x = self.clone();
+        if mode == PadMode::Circular {
+            // What is cut off does not come back at the other end.
+            x = cut(&x, &pads);
+            pads.iter_mut().for_each(|pair| *pair = (pair.0.max(0), pair.1.max(0)));
+        }
+        pads.iter().enumerate().fold(x, |x, (dim, &(before, after))| {
             if (before, after) == (0, 0) {
                 return x;
             }
@@ -169,6 +177,7 @@ mod tests {
         assert_eq!(x.pad([2, 2], Circular).to_vec(), [2., 3., 1., 2., 3., 1., 2.]);
         assert_eq!(x.pad([0, 1, 1, 0], Constant(9.0)).to_vec(), [9., 9., 9., 9., 1., 2., 3., 9.]);
         assert_eq!(x.pad([-1, 1], Constant(0.0)).to_vec(), [2., 3., 0.]);
+        assert_eq!(x.pad([-1, 2], Circular).to_vec(), [2., 3., 2., 3.]);
         assert_eq!(x.pad([-1, 2], Reflect).to_vec(), [2., 3., 2., 1.]);
         assert_eq!(Tensor::<f32>::zeros([2, 0]).pad([1, 1], Constant(5.0)).to_vec(), [5.; 4]);
         assert_eq!(Tensor::<f32>::scalar(7.0).pad([], Constant(5.0)).to_vec(), [7.]);
