@@ -79,7 +79,8 @@ mod tests {
     fn orders_agree_with_a_comparing_sort() {
         let odd = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -0.0, 0.0, f32::MIN_POSITIVE, -1e-40, 1e-45];
         for (outer, n, inner) in [(3, 17, 2), (1, 5000, 1), (400, 30, 1), (2, 1, 3), (0, 3, 1)] {
-            let number = |i: usize| if i % 5 == 0 { odd[i / 5 % odd.len()] } else { ((i * 7919) % 23) as f32 - 11.0 };
+            let number =
+                |i: usize| if i.is_multiple_of(5) { odd[i / 5 % odd.len()] } else { ((i * 7919) % 23) as f32 - 11.0 };
             let src: Vec<f32> = (0..outer * n * inner).map(number).collect();
             for descending in [false, true] {
                 for k in [n, n / 3, 0] {

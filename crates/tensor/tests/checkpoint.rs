@@ -29,7 +29,7 @@ fn gradients_have_the_same_bits() {
             let (v, w) = (v.clone(), w.clone());
             let f = move |x: &[Tensor], rng: &mut Rng| layer(&layer(&x[0], &v, rng), &w, rng);
             match kind {
-                "recorded" => f(&[x.clone()], rng),
+                "recorded" => f(std::slice::from_ref(x), rng),
                 "checkpoint" => checkpoint_with(&[x], rng, f),
                 _ => checkpoint_with(&[x], rng, move |x, rng| {
                     let f = f.clone();
