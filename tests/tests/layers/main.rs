@@ -16,11 +16,8 @@
 mod behavior;
 mod nets;
 mod passes;
-<<<<<<< HEAD
 mod recurrent;
-=======
 mod reparametrized;
->>>>>>> main
 mod training;
 
 use chainrule_layers::{Layer, Mode, Module, load_safetensors};
