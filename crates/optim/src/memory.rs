@@ -121,7 +121,8 @@ impl<T: Real> Memory<T> {
             assert!(place.insert(name.as_str(), i).is_none(), "{kind}: two parameters are named {name:?}");
         }
         if self.records.is_empty() {
-            let record = |(name, param): &(String, &Param<T>)| Record { group: group(name, param), ..Record::new(name) };
+            let record =
+                |(name, param): &(String, &Param<T>)| Record { group: group(name, param), ..Record::new(name) };
             self.records = params.iter().map(record).collect();
         }
         let mut known = BTreeSet::new();

@@ -1,7 +1,7 @@
 //! [`Optimizer`]: what a training loop knows of an optimizer.
 
-use crate::objective::Closure;
-use crate::{Evaluation, Groups, Objective, OptimError, OptimizerState};
+use crate::evaluate::Closure;
+use crate::{Evaluate, Evaluated, Groups, OptimError, OptimizerState};
 use chainrule_layers::Module;
 use chainrule_tensor::{Gradients, Real};
 use std::fmt::Debug;
@@ -23,15 +23,15 @@ pub trait Optimizer<T: Real = f32>: Groups + Debug + Send {
     /// each other.
     fn step(&mut self, model: &mut dyn Module<T>, grads: &Gradients<T>);
 
-    /// Evaluates an objective, once or more often, and changes the model's parameters to make it smaller. Returns the loss
+    /// Evaluates a problem, once or more often, and changes the model's parameters to make it smaller. Returns the loss
     /// at the start. All optimizers but [`Lbfgs`](crate::Lbfgs) evaluate once and [`step`](Optimizer::step).
     ///
     /// # Panics
     /// As [`step`](Optimizer::step).
     #[track_caller]
-    fn step_on(&mut self, objective: &mut dyn Objective<T>) -> f64 {
-        let Evaluation { loss, grads } = objective.evaluate();
-        self.step(objective.model(), &grads);
+    fn step_on(&mut self, problem: &mut dyn Evaluate<T>) -> f64 {
+        let Evaluated { loss, grads } = problem.evaluate();
+        self.step(problem.model(), &grads);
         loss
     }
 
@@ -54,11 +54,7 @@ pub trait Optimizer<T: Real = f32>: Groups + Debug + Send {
     /// # Panics
     /// As [`step`](Optimizer::step).
     #[track_caller]
-    fn step_with<M: Module<T>, E: Into<Evaluation<T>>>(
-        &mut self,
-        model: &mut M,
-        closure: impl FnMut(&mut M) -> E,
-    ) -> f64
+    fn step_with<M: Module<T>, E: Into<Evaluated<T>>>(&mut self, model: &mut M, closure: impl FnMut(&mut M) -> E) -> f64
     where
         Self: Sized,
     {
@@ -83,8 +79,8 @@ impl<T: Real, O: Optimizer<T> + ?Sized> Optimizer<T> for Box<O> {
         (**self).step(model, grads);
     }
     #[track_caller]
-    fn step_on(&mut self, objective: &mut dyn Objective<T>) -> f64 {
-        (**self).step_on(objective)
+    fn step_on(&mut self, problem: &mut dyn Evaluate<T>) -> f64 {
+        (**self).step_on(problem)
     }
     fn state(&self) -> OptimizerState<T> {
         (**self).state()

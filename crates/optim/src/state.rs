@@ -126,7 +126,7 @@ impl<T: Real> OptimizerState<T> {
         }
         if let Some(average) = &self.average {
             average.numbers.iter().for_each(|(name, value)| write(key::AVERAGE_NUMBER, name, value.to_string()));
-            average.tensors.iter().for_each(|(name, t)| _ = tensors.insert(&format!("{}{name}", key::AVERAGE), t));
+            average.tensors.iter().for_each(|(name, t)| _ = tensors.insert(format!("{}{name}", key::AVERAGE), t));
         }
         save_safetensors(path, &tensors, &metadata)
     }

@@ -62,7 +62,7 @@ impl<'a> Fields<'a> {
     /// A list of numbers.
     pub fn numbers(&mut self, name: &'static str, field: &mut Vec<f64>) {
         let mut len = field.len() as u64;
-        self.count(&*name, &mut len);
+        self.count(name, &mut len);
         for i in 0..len {
             // A damaged file may claim any length.
             let i = i as usize;
