@@ -11,6 +11,9 @@ fn gradient(step: u64, i: usize) -> f64 {
     ((step as usize * 37 + i * 101) % 199) as f64 / 128.0 - 0.75
 }
 
+/// What a step, given by its number, does to a parameter with this gradient and arrays.
+type Definition<'a> = dyn Fn(i32, &mut f64, f64, &mut [f64; ARRAYS]) + 'a;
+
 /// A few steps do to each element what `definition(t, p, g, arrays)` says, in both precisions, with and without weight
 /// decay of both kinds, and uphill.
 pub(super) fn follows<R: Rule>(options: Options<R>, definition: impl Fn(i32, &mut f64, f64, &mut [f64; ARRAYS])) {
@@ -32,12 +35,7 @@ pub(super) fn follows<R: Rule>(options: Options<R>, definition: impl Fn(i32, &mu
     }
 }
 
-fn compare<T: Real, R: Rule>(
-    options: &Options<R>,
-    sizes: &[usize],
-    tolerance: f64,
-    definition: &dyn Fn(i32, &mut f64, f64, &mut [f64; ARRAYS]),
-) {
+fn compare<T: Real, R: Rule>(options: &Options<R>, sizes: &[usize], tolerance: f64, definition: &Definition<'_>) {
     let initial = options.rule.initial();
     let make = |x: f64| -> Vec<Vec<T>> { sizes.iter().map(|&n| vec![T::from_f64(x); n]).collect() };
     let (mut params, mut a, mut b, mut c) = (make(0.5), make(initial), make(initial), make(initial));
