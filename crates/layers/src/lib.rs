@@ -43,6 +43,7 @@ mod safetensors;
 mod sequential;
 mod softmax;
 mod state;
+mod transformer;
 mod whole_file;
 
 pub mod init;
@@ -69,4 +70,9 @@ pub use safetensors::{Metadata, load_safetensors, save_safetensors};
 pub use sequential::Sequential;
 pub use softmax::Softmax;
 pub use state::{Misfit, StateDict, StateError};
+pub use transformer::{
+    AttentionMasks, DecoderMasks, FeedForwardActivation, KvCache, LearnedPositions, MultiheadAttention, Rotary,
+    SinusoidalPositions, SwiGlu, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder,
+    TransformerEncoderLayer, TransformerOptions,
+};
 pub use whole_file::write_whole;

@@ -17,6 +17,7 @@ mod behavior;
 mod nets;
 mod passes;
 mod training;
+mod transformers;
 
 use chainrule_layers::{Layer, Mode, Module, load_safetensors};
 use chainrule_tensor::{Real, Rng, Tensor};
@@ -76,6 +77,12 @@ in_both_precisions! {
     lstm_cells: "lstm_cell", crate::passes::lstm_cell;
     lstms: "lstm", crate::passes::lstm;
     saliency: "saliency", crate::passes::saliency;
+    attention: "attention", crate::transformers::attention;
+    attention_steps: "attention_train", crate::transformers::attention_train;
+    encoders: "encoder", crate::transformers::encoder;
+    encoder_steps: "encoder_train", crate::transformers::encoder_train;
+    decoders: "decoder", crate::transformers::decoder;
+    decoder_steps: "decoder_train", crate::transformers::decoder_train;
     ten_steps: "train", crate::training::train;
     their_file: "file", crate::from_file;
 }

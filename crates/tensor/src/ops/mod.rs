@@ -57,6 +57,7 @@ operations! {
     relu,
     reshape,
     rms_norm,
+    scaled_dot_product_attention,
     sigmoid,
     slice,
     softmax,
@@ -70,3 +71,4 @@ operations! {
 pub use avg_pool2d::AvgPoolOptions;
 pub use conv2d::Conv2dOptions;
 pub use max_pool2d::PoolOptions;
+pub use scaled_dot_product_attention::{AttentionMask, AttentionOptions};
