@@ -50,7 +50,7 @@ fn product<T: Real>(a: &Tensor<T>, b: &Tensor<T>) -> Tensor<T> {
     let (a_strides, b_strides) = (batch_strides(a, &batch), batch_strides(b, &batch));
     let out_strides: Shape = batch.row_major().iter().map(|stride| stride * m * n).collect();
     let value = Tensor::build(shape, |out| {
-        // Empty factors have no first matrix.
+        // An empty batch has no first matrix.
         if out.is_empty() {
             return;
         }
@@ -137,8 +137,8 @@ mod tests {
         assert_eq!(shape(&[5, 2, 3], &[3]), [5, 2]);
         assert_eq!(shape(&[2, 0], &[0, 3]), [2, 3]);
         assert_eq!(shape(&[0, 3], &[3, 2]), [0, 2]);
-        assert_eq!(shape(&[0, 2, 3], &[0, 3, 2]), [0, 2, 2]);
-        assert_eq!(shape(&[0, 2, 3], &[3, 2]), [0, 2, 2]);
+        assert_eq!(shape(&[0, 2, 3], &[0, 3, 4]), [0, 2, 4]);
+        assert_eq!(shape(&[0, 2, 3], &[1, 3, 4]), [0, 2, 4]);
         assert_eq!(Tensor::<f32>::ones([2, 0]).matmul(&Tensor::ones([0, 3])).to_vec(), [0.0; 6]);
     }
 

@@ -11,6 +11,7 @@
 
 pub(crate) mod elementwise;
 mod operators;
+mod take;
 
 #[cfg(test)]
 pub(crate) mod check;
@@ -32,43 +33,67 @@ operations! {
     avg_pool2d,
     batch_norm,
     bce_with_logits,
+    bilinear,
     broadcast_to,
     cat,
     conv2d,
     cross_entropy,
+    cumprod,
+    cumsum,
+    diagonal,
     div,
+    dot,
     dropout,
+    einsum,
     embedding,
     erf,
     exp,
+    flip,
+    gather,
     gelu,
+    index_add,
+    index_select,
     layer_norm,
     linear,
     log,
     log_softmax,
+    masked_fill,
     matmul,
     max_pool2d,
     mean,
     mse_loss,
     mul,
     neg,
+    one_hot,
+    outer,
+    pad,
     permute,
     pow,
     relu,
+    repeat,
     reshape,
     rms_norm,
     scaled_dot_product_attention,
+    roll,
+    scatter_add,
     sigmoid,
     slice,
     softmax,
+    sort,
+    split,
     sqrt,
+    stack,
     sub,
     sum,
     tanh,
+    topk,
+    tril,
+    triu,
     where_,
 }
 
 pub use avg_pool2d::AvgPoolOptions;
 pub use conv2d::Conv2dOptions;
 pub use max_pool2d::PoolOptions;
+pub use pad::PadMode;
 pub use scaled_dot_product_attention::{AttentionMask, AttentionOptions};
