@@ -11,6 +11,7 @@
 
 pub(crate) mod elementwise;
 mod operators;
+mod recurrent;
 mod take;
 
 #[cfg(test)]
@@ -51,12 +52,14 @@ operations! {
     flip,
     gather,
     gelu,
+    gru,
     index_add,
     index_select,
     layer_norm,
     linear,
     log,
     log_softmax,
+    lstm,
     masked_fill,
     matmul,
     max_pool2d,
@@ -74,6 +77,7 @@ operations! {
     reshape,
     scaled_dot_product_attention,
     rms_norm,
+    rnn,
     roll,
     scatter_add,
     sigmoid,
@@ -95,5 +99,7 @@ operations! {
 pub use avg_pool2d::AvgPoolOptions;
 pub use conv2d::Conv2dOptions;
 pub use max_pool2d::PoolOptions;
+pub use recurrent::{RecurrentWeights, Steps};
+pub use rnn::RnnActivation;
 pub use pad::PadMode;
 pub use scaled_dot_product_attention::{AttentionMask, AttentionOptions};
