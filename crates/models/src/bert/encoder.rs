@@ -141,8 +141,7 @@ impl Bert {
             token_type_embeddings: table(config.type_vocab_size, config, rng),
             norm: norm(config),
         };
-        let mut output =
-            |inputs, rng: &mut Rng| Output { dense: dense(inputs, hidden, config, rng), norm: norm(config) };
+        let output = |inputs, rng: &mut Rng| Output { dense: dense(inputs, hidden, config, rng), norm: norm(config) };
         let layer = (0..config.num_hidden_layers).map(|_| {
             let [query, key, value] = [(); 3].map(|()| dense(hidden, hidden, config, rng));
             Layer {

@@ -75,10 +75,10 @@ operations! {
     relu,
     repeat,
     reshape,
-    scaled_dot_product_attention,
     rms_norm,
     rnn,
     roll,
+    scaled_dot_product_attention,
     scatter_add,
     sigmoid,
     slice,
@@ -99,7 +99,7 @@ operations! {
 pub use avg_pool2d::AvgPoolOptions;
 pub use conv2d::Conv2dOptions;
 pub use max_pool2d::PoolOptions;
+pub use pad::PadMode;
 pub use recurrent::{RecurrentWeights, Steps};
 pub use rnn::RnnActivation;
-pub use pad::PadMode;
 pub use scaled_dot_product_attention::{AttentionMask, AttentionOptions};
