@@ -42,6 +42,7 @@ pub trait Real:
     + crate::norm::LayerNormKernels<Self>
     + crate::norm::RmsNormKernels<Self>
     + crate::random::RandomKernels<Self>
+    + crate::recurrent::RecurrentKernels<Self>
     + crate::reduce::ReduceKernels<Self>
     + crate::rows::RowKernels<Self>
     + crate::softmax::SoftmaxKernels<Self>

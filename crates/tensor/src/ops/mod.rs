@@ -11,6 +11,7 @@
 
 pub(crate) mod elementwise;
 mod operators;
+mod recurrent;
 
 #[cfg(test)]
 pub(crate) mod check;
@@ -42,10 +43,12 @@ operations! {
     erf,
     exp,
     gelu,
+    gru,
     layer_norm,
     linear,
     log,
     log_softmax,
+    lstm,
     matmul,
     max_pool2d,
     mean,
@@ -56,6 +59,7 @@ operations! {
     pow,
     relu,
     reshape,
+    rnn,
     rms_norm,
     sigmoid,
     slice,
@@ -70,3 +74,5 @@ operations! {
 pub use avg_pool2d::AvgPoolOptions;
 pub use conv2d::Conv2dOptions;
 pub use max_pool2d::PoolOptions;
+pub use recurrent::{RecurrentWeights, Steps};
+pub use rnn::RnnActivation;
