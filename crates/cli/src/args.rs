@@ -16,7 +16,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Train a model, judge it on the test data and save it
-    Train(TrainArgs),
+    Train(Box<TrainArgs>),
     /// Judge a saved model on test data
     Evaluate(EvaluateArgs),
     /// Predict the class of new inputs, or the next steps of a series, with a saved model
@@ -113,7 +113,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = positive)]
     pub(crate) batch: usize,
 
-    /// Learning rate at the start; it falls to 0 over the run [default: 0.05 for sgd; for adam 0.002, 0.02 for
+    /// Learning rate at the start; it falls to 0 over the run [default: 0.05 for sgd; for adam 0.002, 0.03 for
     /// forecasters, 0.005 for language models]
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub(crate) lr: Option<f64>,

@@ -3,7 +3,7 @@
 use crate::saved::{self, ModelFile};
 use crate::{Architecture, ModelError};
 use chainrule_data::{Dataset, Standardizer};
-use chainrule_layers::{Mode, Module, Sequential};
+use chainrule_layers::{Mode, Sequential};
 use chainrule_tensor::{Rng, Tensor, no_grad};
 use chainrule_train::{Evaluation, evaluate, predict_probabilities};
 use serde::{Deserialize, Serialize};

@@ -40,18 +40,12 @@ pub(super) fn train(args: &TrainArgs) -> Result<(), CliError> {
         options.held_out
     );
     run.announce(&what, model.config().net.parameters()?)?;
-    let defaults = Defaults { adam: 2e-2, weight_decay: 0.1, batches: 600, epochs: (3, 300), clip: Some(1.0) };
+    let defaults = Defaults { adam: 3e-2, weight_decay: 0.1, batches: 600, epochs: (3, 300), clip: Some(1.0) };
     let trained = run.fit(&mut model.net, &split.train, split.train.len().div_ceil(args.batch), &defaults, &mut rng)?;
 
     let judged = model.evaluate(&series, options.held_out)?;
     if !judged.model.rmse.is_finite() {
         return Err(CliError::Diverged(judged.model.rmse));
     }
-    run.finish(
-        "forecasting",
-        trained,
-        judged,
-        |path| model.save(path),
-        |out, judged| output::forecast_errors(out, judged),
-    )
+    run.finish("forecasting", trained, judged, |path| model.save(path), output::forecast_errors)
 }

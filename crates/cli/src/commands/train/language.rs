@@ -53,11 +53,5 @@ pub(super) fn train(args: &TrainArgs) -> Result<(), CliError> {
     if !judged.loss.is_finite() {
         return Err(CliError::Diverged(judged.loss));
     }
-    run.finish(
-        "language modeling",
-        trained,
-        judged,
-        |path| model.save(path),
-        |out, judged| output::language(out, judged),
-    )
+    run.finish("language modeling", trained, judged, |path| model.save(path), output::language)
 }
