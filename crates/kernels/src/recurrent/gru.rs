@@ -93,7 +93,7 @@ impl<T: Real> Kernel for Backward<'_, T> {
                         a[1][l] = dn * b * r * (T::ONE - r);
                         a[2][l] = dh[l] * (before[l] - n) * z * (T::ONE - z);
                         a[3][l] = dn * r;
-                        dh[l] = dh[l] * z;
+                        dh[l] *= z;
                     }
                     for (block, a) in a.into_iter().enumerate() {
                         g.slopes.store(row, block * g.hidden + at, count, a);
