@@ -17,6 +17,7 @@ mod concrete;
 pub mod buffer;
 pub mod conv;
 pub mod gemm;
+pub mod index;
 mod lanes;
 pub mod map;
 pub mod mask;
@@ -30,8 +31,10 @@ pub mod real;
 pub mod recurrent;
 pub mod reduce;
 pub mod rows;
+pub mod scan;
 pub mod simd;
 pub mod softmax;
+pub mod sort;
 pub mod update;
 pub mod view;
 
