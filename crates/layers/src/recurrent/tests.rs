@@ -201,7 +201,8 @@ fn mistakes_are_named_at_the_callers_line() {
     let x = || Tensor::zeros([2, 5, 3]);
     let padded = |lengths: &'static [usize]| move || drop(lstm().forward_padded(&x(), lengths, None, &mut Mode::Eval));
     let state = || LstmState { h: Tensor::zeros([2, 2, 4]), c: Tensor::zeros([1, 2, 4]) };
-    let calls: [(&str, Box<dyn FnOnce() + std::panic::UnwindSafe>); 8] = [
+    type Call = Box<dyn FnOnce() + std::panic::UnwindSafe>;
+    let calls: [(&str, Call); 8] = [
         (
             "Lstm: input [2, 5, 4] must be [N, L, 3] or [L, 3]",
             Box::new(move || {
