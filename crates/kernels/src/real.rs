@@ -43,6 +43,7 @@ pub trait Real:
     + crate::norm::LayerNormKernels<Self>
     + crate::norm::RmsNormKernels<Self>
     + crate::random::RandomKernels<Self>
+    + crate::recurrent::RecurrentKernels<Self>
     + crate::reduce::ReduceKernels<Self>
     + crate::scan::ScanKernels<Self>
     + crate::rows::RowKernels<Self>

@@ -11,6 +11,7 @@
 
 pub(crate) mod elementwise;
 mod operators;
+mod recurrent;
 mod take;
 
 #[cfg(test)]
@@ -51,12 +52,14 @@ operations! {
     flip,
     gather,
     gelu,
+    gru,
     index_add,
     index_select,
     layer_norm,
     linear,
     log,
     log_softmax,
+    lstm,
     masked_fill,
     matmul,
     max_pool2d,
@@ -73,6 +76,7 @@ operations! {
     repeat,
     reshape,
     rms_norm,
+    rnn,
     roll,
     scatter_add,
     sigmoid,
@@ -94,4 +98,6 @@ operations! {
 pub use avg_pool2d::AvgPoolOptions;
 pub use conv2d::Conv2dOptions;
 pub use max_pool2d::PoolOptions;
+pub use recurrent::{RecurrentWeights, Steps};
+pub use rnn::RnnActivation;
 pub use pad::PadMode;
