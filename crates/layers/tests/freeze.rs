@@ -42,7 +42,7 @@ fn frozen_parameters_get_no_gradient() {
     check("RmsNorm", RmsNorm::new(3), |layer| layer.call(&rows, &mut eval()));
     check("Embedding", Embedding::new(5, 3, rng), |layer| layer.forward(&[0, 3, 3], [3]));
     check("Bilinear", Bilinear::new(3, 3, 2, true, rng), |layer| layer.forward(&rows, &rows));
-    check("LstmCell", LstmCell::new(3, 2, rng), |layer| layer.forward(&rows, None).0);
+    check("LstmCell", LstmCell::new(3, 2, rng), |layer| layer.forward(&rows, None).h);
     check("WeightNorm", WeightNorm::new(Linear::new(3, 2, rng)), |layer| layer.call(&rows, &mut eval()));
     let spectral = SpectralNorm::new(Linear::new(3, 2, rng), rng);
     check("SpectralNorm", spectral, |layer| layer.call(&rows, &mut eval()));
