@@ -20,6 +20,7 @@ mod language_model;
 mod language_net;
 mod mlp;
 mod recurrence;
+mod recurrent_language_net;
 mod saved;
 
 pub use architecture::Architecture;
@@ -36,4 +37,5 @@ pub use language_model::{LanguageModel, LanguageModelConfig, LanguageObjective, 
 pub use language_net::{LanguageNet, LanguageNetConfig};
 pub use mlp::Mlp;
 pub use recurrence::{Recurrence, RecurrentKind, RecurrentState};
+pub use recurrent_language_net::{RecurrentLanguageNet, RecurrentLanguageNetConfig};
 pub use saved::Saved;
