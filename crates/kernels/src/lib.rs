@@ -29,6 +29,7 @@ pub mod real;
 pub mod reduce;
 pub mod simd;
 pub mod softmax;
+mod system;
 pub mod update;
 pub mod view;
 
