@@ -3,7 +3,7 @@
 use crate::fixture::Array;
 use chainrule_tensor::{Real, Tensor};
 
-/// Fixed numbers with three bits behind the point, the same as in `generate.py`.
+/// Fixed numbers with three bits behind the point, the same as in `generate/common.py`.
 pub fn direction<T: Real>(shape: &[usize], k: usize) -> Tensor<T> {
     Tensor::from_fn(shape, |i| T::from_f64((((3 * i * i + 7 * i + 5 * k) % 31) as f64 - 15.0) / 8.0))
 }

@@ -1,4 +1,4 @@
-//! Reads what PyTorch computed for operations: see `generate.py` for the format and for how to make the file anew.
+//! Reads what PyTorch computed for operations: see `generate/common.py` for the format and for how to make the files anew.
 
 use chainrule_tensor::{Real, Tensor};
 use safetensors::{Dtype, SafeTensors};
@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// One call of an operation, and everything that is known of its result.
 pub struct Case {
@@ -20,6 +20,8 @@ pub struct Case {
     pub inputs: Vec<Array>,
     /// The shape of its value.
     pub output: Vec<usize>,
+    /// The shapes of the untracked results it has besides.
+    pub others: Vec<Vec<usize>>,
     /// The results by name, without those that are zero everywhere.
     results: BTreeMap<String, Array>,
 }
@@ -46,11 +48,6 @@ impl Case {
     pub fn result(&self, name: &str, shape: &[usize]) -> Array {
         let zeros = || Array { shape: shape.to_vec(), values: vec![0.0; shape.iter().product()] };
         self.results.get(name).cloned().unwrap_or_else(zeros)
-    }
-
-    /// How many untracked results the operation has besides its value.
-    pub fn others(&self) -> usize {
-        self.results.keys().filter(|key| key.starts_with('y')).count().saturating_sub(1)
     }
 }
 
@@ -79,13 +76,26 @@ struct Entry {
     params: Params,
     inputs: Vec<Vec<usize>>,
     output: Vec<usize>,
+    others: Vec<Vec<usize>>,
     results: Vec<String>,
+}
+
+/// The files of a folder in `tests/fixtures`, in alphabetical order.
+///
+/// # Panics
+/// If the folder cannot be read.
+pub fn files(folder: &str) -> Vec<PathBuf> {
+    let folder = crate::tree::root().join("tests/fixtures").join(folder);
+    let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("a folder that stays as it is").path()).collect();
+    files.sort();
+    files
 }
 
 /// All cases of a fixture file.
 ///
 /// # Panics
-/// If the file cannot be read or is not as `generate.py` writes it.
+/// If the file cannot be read or is not as `generate/common.py` writes it.
 pub fn read(path: &Path) -> Vec<Case> {
     read_with(path, |manifest: Manifest, tensors| {
         manifest.cases.into_iter().map(|entry| case(entry, tensors)).collect()
@@ -102,17 +112,16 @@ pub(crate) fn read_with<M: DeserializeOwned, R>(path: &Path, make: impl FnOnce(M
 }
 
 fn case(entry: Entry, tensors: &SafeTensors<'_>) -> Case {
-    let Entry { name, op, params, inputs, output, results } = entry;
-    let shape_of = |result: &String| match result.strip_prefix(['g', 'h']).map(str::parse::<usize>) {
-        Some(Ok(input)) => inputs[input].clone(),
-        // Untracked results: the mean and the variance of each channel.
-        None if result != "y" => vec![output[1]],
+    let Entry { name, op, params, inputs, output, others, results } = entry;
+    let shape_of = |result: &String| match (&result[..1], result[1..].parse::<usize>()) {
+        ("g" | "h", Ok(input)) => inputs[input].clone(),
+        ("y", Ok(other)) => others[other - 1].clone(),
         _ => output.clone(),
     };
     let shapes: Vec<Vec<usize>> = results.iter().map(shape_of).collect();
     let results = results.into_iter().zip(split(tensors, &format!("{name}/y"), &shapes)).collect();
     let inputs = split(tensors, &format!("{name}/x"), &inputs);
-    Case { name, op, params, inputs, output, results }
+    Case { name, op, params, inputs, output, others, results }
 }
 
 /// Cuts a stored list of numbers into arrays.

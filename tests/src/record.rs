@@ -1,5 +1,5 @@
-//! Reads what PyTorch computed with layers and optimizers: see `generate_layers.py` for the format and for how to make the
-//! file anew.
+//! Reads what PyTorch computed with layers and optimizers: see `generate/common.py` for the format and for how to make
+//! the files anew.
 
 use crate::compare::Tolerance;
 use crate::fixture::{Array, Params, read_with, split};
@@ -73,7 +73,7 @@ struct Entry {
 /// All records of a file.
 ///
 /// # Panics
-/// If the file cannot be read or is not as `generate_layers.py` writes it.
+/// If the file cannot be read or is not as `generate/common.py` writes it.
 pub fn read(path: &Path) -> Vec<Record> {
     read_with(path, |manifest: Manifest, tensors| {
         let record = |Entry { name, kind, params, given, results }| {

@@ -6,6 +6,9 @@ use std::fs;
 /// No file is longer.
 const MAX_LINES: usize = 500;
 
+/// All that PyTorch has computed for the tests takes less room.
+const MAX_FIXTURES: u64 = 3_000_000;
+
 /// Which crates of the project each crate may depend on: arrows point one way.
 const ARROWS: &[(&str, &[&str])] = &[
     ("kernels", &[]),
@@ -76,6 +79,13 @@ fn files_are_short() {
 }
 
 #[test]
+fn fixtures_are_small() {
+    let sizes = ["ops", "layers", ""].into_iter().flat_map(chainrule_tests::fixture::files);
+    let total: u64 = sizes.map(|path| path.metadata().expect("a file that stays").len()).sum();
+    assert!(total < MAX_FIXTURES, "tests/fixtures holds {total} bytes: use smaller shapes in tests/generate");
+}
+
+#[test]
 fn operations_are_complete() {
     let mut complaints = Vec::new();
     let mut operations = 0;
@@ -98,6 +108,7 @@ fn operations_are_complete() {
     }
     expect_none("an operation has a header, a worked example and a gradient check:", &complaints);
     assert_eq!(operations, chainrule_tensor::ops::ALL.len(), "files with an INFO, and operations in `ops::ALL`");
+    assert!(chainrule_tensor::ops::FILES.is_sorted(), "the list in ops/mod.rs is in alphabetical order");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What layers promise besides numbers: initialization, strict loading, errors, hooks and anomaly mode in whole nets.
 
 use crate::nets::build;
-use crate::{fixture, records};
+use crate::{records, their_file};
 use chainrule_layers::init::{Nonlinearity, fans};
 use chainrule_layers::{
     BatchNorm2d, Layer, Linear, Lstm, LstmCell, Mode, Module, Relu, Sequential, StateDict, StateError,
@@ -16,10 +16,10 @@ fn rng() -> Rng {
     Rng::seed_from_u64(17)
 }
 
-/// The convolutional net of the fixture, with PyTorch's weights.
+/// The convolutional net of the their_file, with PyTorch's weights.
 fn cnn() -> Box<dyn Layer> {
     let mut net = build(&records("file")[0].params.get("net"), &mut rng());
-    net.load(fixture("cnn.safetensors")).expect("PyTorch's file fits");
+    net.load(their_file()).expect("PyTorch's file fits");
     net
 }
 
@@ -109,13 +109,13 @@ fn a_state_dict_fits_exactly_or_not_at_all() {
     assert_eq!(values(&*net), before);
 
     let mut other = Linear::<f32>::new(4, 3, &mut rng());
-    let message = other.load(fixture("cnn.safetensors")).expect_err("another net's file").to_string();
+    let message = other.load(their_file()).expect_err("another net's file").to_string();
     assert!(message.contains("cnn.safetensors: ") && message.contains("missing weight, bias"), "{message}");
 }
 
 #[test]
 fn one_value_per_channel_cannot_be_normalized_in_training() {
-    // PyTorch refuses too, as generate_layers.py has made sure.
+    // PyTorch refuses too, as generate/layers.py has made sure.
     let (norm, pixel) = (BatchNorm2d::<f32>::new(2), Tensor::ones([1, 2, 1, 1]));
     let message = panic_message(|| _ = norm.forward(&pixel, &mut Mode::Train(&mut rng())));
     assert!(message.contains("1 values per channel"), "{message}");

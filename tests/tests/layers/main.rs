@@ -1,4 +1,4 @@
-//! Layers, optimizers and whole trainings against PyTorch: see `generate_layers.py`.
+//! Layers, optimizers and whole trainings against PyTorch: see `generate/layers.py`.
 //!
 //! Every module takes PyTorch's state dict by PyTorch's names, so that names, shapes and layouts are checked with the numbers.
 //! Compared are outputs, running statistics, the gradients of inputs and parameters (from the fused backward pass and from the
@@ -10,28 +10,32 @@
 //!
 //! ```text
 //! cargo test -p chainrule-tests --test layers files
-//! python tests/generate_layers.py --check target/tmp/ours.safetensors
+//! python tests/generate/layers.py --check target/tmp/ours.safetensors
 //! ```
 
 mod behavior;
 mod nets;
 mod passes;
+mod recurrent;
+mod reparametrized;
 mod training;
 
 use chainrule_layers::{Layer, Mode, Module, load_safetensors};
 use chainrule_tensor::{Real, Rng, Tensor};
 use chainrule_tests::compare::Tolerance;
+use chainrule_tests::fixture;
 use chainrule_tests::record::{self, Record, Results};
 use chainrule_tests::tree;
 use std::path::{Path, PathBuf};
 
-fn fixture(name: &str) -> PathBuf {
-    tree::root().join("tests/fixtures").join(name)
+/// The net that PyTorch has saved.
+fn their_file() -> PathBuf {
+    tree::root().join("tests/fixtures/cnn.safetensors")
 }
 
 /// The records of one kind.
 fn records(kind: &str) -> Vec<Record> {
-    let mut records = record::read(&fixture("layers.safetensors"));
+    let mut records: Vec<Record> = fixture::files("layers").iter().flat_map(|path| record::read(path)).collect();
     records.retain(|record| record.kind == kind);
     assert!(!records.is_empty(), "the fixture has nothing of the kind {kind}");
     records
@@ -71,8 +75,14 @@ macro_rules! in_both_precisions {
 
 in_both_precisions! {
     layers: "layer", crate::passes::layer;
+    bilinears: "bilinear", crate::reparametrized::bilinear;
+    weight_norms: "weight_norm", crate::reparametrized::weight_norm;
+    spectral_norms: "spectral_norm", crate::reparametrized::spectral_norm;
     lstm_cells: "lstm_cell", crate::passes::lstm_cell;
     lstms: "lstm", crate::passes::lstm;
+    recurrent_layers: "recurrent", crate::recurrent::layer;
+    recurrent_cells: "recurrent_cell", crate::recurrent::cell;
+    recurrent_training: "recurrent_train", crate::recurrent::train;
     saliency: "saliency", crate::passes::saliency;
     ten_steps: "train", crate::training::train;
     their_file: "file", crate::from_file;
@@ -81,7 +91,7 @@ in_both_precisions! {
 /// The outputs of a net that was loaded from PyTorch's file.
 fn from_file<T: Real>(record: &Record) -> Results<T> {
     let mut net = nets::build::<T>(&record.params.get("net"), &mut Rng::seed_from_u64(1));
-    net.load(fixture("cnn.safetensors")).expect("PyTorch's file fits");
+    net.load(their_file()).expect("PyTorch's file fits");
     vec![("y0".into(), net.call(&record.inputs()[0], &mut Mode::Eval))]
 }
 
@@ -90,10 +100,10 @@ fn files_travel_both_ways() {
     let ours = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ours.safetensors");
     let record = &records("file")[0];
     let mut net = nets::build::<f32>(&record.params.get("net"), &mut Rng::seed_from_u64(1));
-    net.load(fixture("cnn.safetensors")).expect("PyTorch's file fits");
+    net.load(their_file()).expect("PyTorch's file fits");
     net.save(&ours).expect("the folder can be written");
     let (written, _) = load_safetensors::<f32>(&ours).expect("our file can be read");
-    let (theirs, _) = load_safetensors::<f32>(fixture("cnn.safetensors")).expect("PyTorch's file can be read");
+    let (theirs, _) = load_safetensors::<f32>(their_file()).expect("PyTorch's file can be read");
     assert_eq!(written.len(), theirs.len());
     for (name, value) in theirs.iter() {
         assert_eq!(written.get(name).map(|ours| ours.to_vec()), Some(value.to_vec()), "{name}");

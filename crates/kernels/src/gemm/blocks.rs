@@ -134,7 +134,14 @@ impl<'a, T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Tiled<'a, T, 
     /// The panel of the columns `cols`, which the first block finds in place or packs to `packed`. With `leaves_copy`
     /// the first tile is to leave a copy there of what stands in place.
     #[inline(always)]
-    fn panel(&self, ks: &Range<usize>, cols: Range<usize>, packed: &mut [T], first: bool, leaves_copy: bool) -> Panel<T> {
+    fn panel(
+        &self,
+        ks: &Range<usize>,
+        cols: Range<usize>,
+        packed: &mut [T],
+        first: bool,
+        leaves_copy: bool,
+    ) -> Panel<T> {
         let width = cols.len().next_multiple_of(L::LANES);
         let b_here = self.b.in_place().filter(|b| b.row_stride == 1);
         match b_here {
@@ -219,9 +226,8 @@ impl<T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Kernel for Tiled<
         let packs_a = self.a.in_place().is_none_or(|a| copies_a(&a, cols.len().div_ceil(Self::WIDTH)));
         // Where there are many tiles, they are nearly as tall as can be.
         let leaves_copy = tiles.count > FEW_TILES && tiles.height >= L::COPIES;
-        let packs_b = self.b.in_place().is_none_or(|b| b.row_stride != 1)
-            || leaves_copy
-            || !cols.len().is_multiple_of(L::LANES);
+        let packs_b =
+            self.b.in_place().is_none_or(|b| b.row_stride != 1) || leaves_copy || !cols.len().is_multiple_of(L::LANES);
         let chunk_cols = if tiles.blocks > 1 { CHUNK_COLS } else { cols.len().max(1) };
         let kept = if tiles.blocks > 1 { chunk_cols.min(cols.len()).div_ceil(Self::WIDTH) } else { 1 };
         let a_len = if packs_a { tiles.count.div_ceil(tiles.blocks) * a_width * k_most } else { 0 };

@@ -108,7 +108,8 @@ impl Cut {
             cut.group = (TASK / work.max(1)).min(batch);
         }
         // Where tasks pack the same numbers once more, there are only as many as threads can use.
-        let tasks = if packs_a || packs_b { (2 * parallel::threads() - 1).next_power_of_two().min(TASKS) } else { TASKS };
+        let tasks =
+            if packs_a || packs_b { (2 * parallel::threads() - 1).next_power_of_two().min(TASKS) } else { TASKS };
         while batch * cut.rows * cut.cols < tasks && work / (cut.rows * cut.cols) >= 2 * TASK {
             let (rows, cols) = (m / cut.rows, n / cut.cols);
             let cut_rows = match (packs_a, packs_b) {
@@ -133,7 +134,7 @@ impl Cut {
 ///
 /// # Panics
 /// If the machine lacks the level, the outputs are not `size.m x size.n`, or a bias has another length than its side.
-pub(crate) fn gemm_packed<T: Element, A: Source<T>, B: Source<T>>(
+pub(super) fn gemm_packed<T: Element, A: Source<T>, B: Source<T>>(
     level: Level,
     size: Size,
     factors: impl Fn(usize) -> (A, B) + Sync + Send,
@@ -183,10 +184,11 @@ pub(super) fn gemm_mats<'a, T: Element>(
     epilogue: Epilogue<'_, T>,
 ) {
     let Size { m, n, k } = size;
-    let turns = TURNED.contains(&m) && 2 * m <= n && k >= LEAST_TURNED && level != Level::Portable && c.count() > 0 && {
-        let (a, b) = factors(0);
-        a.col_stride == 1 && b.col_stride == 1 && b.row_stride != 1
-    };
+    let turns =
+        TURNED.contains(&m) && 2 * m <= n && k >= LEAST_TURNED && level != Level::Portable && c.count() > 0 && {
+            let (a, b) = factors(0);
+            a.col_stride == 1 && b.col_stride == 1 && b.row_stride != 1
+        };
     if !turns || c.count() == 1 && size.slices() > 1 {
         return gemm_packed(level, size, factors, c, epilogue);
     }

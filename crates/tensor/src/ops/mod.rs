@@ -9,8 +9,10 @@
 //!
 //! In a derivative, `x'` stands for the gradient of the loss with respect to `x`.
 
-mod elementwise;
+pub(crate) mod elementwise;
 mod operators;
+mod recurrent;
+mod take;
 
 #[cfg(test)]
 pub(crate) mod check;
@@ -21,15 +23,81 @@ macro_rules! operations {
         $(mod $module;)*
         /// All operations, in alphabetical order.
         pub static ALL: &[&crate::OpInfo] = &[$(&$module::INFO),*];
+        /// The files of [`ALL`], without their endings.
+        pub static FILES: &[&str] = &[$(stringify!($module)),*];
     };
 }
 
 operations! {
-    abs, add, avg_pool2d, batch_norm, bce_with_logits, broadcast_to, cat, conv2d, cross_entropy, div, dropout, erf, exp,
-    gelu, linear, log, log_softmax, matmul, max_pool2d, mean, mse_loss, mul, neg, permute, pow, relu, reshape, sigmoid,
-    slice, softmax, sqrt, sub, sum, tanh,
+    abs,
+    add,
+    avg_pool2d,
+    batch_norm,
+    bce_with_logits,
+    bilinear,
+    broadcast_to,
+    cat,
+    conv2d,
+    cross_entropy,
+    cumprod,
+    cumsum,
+    diagonal,
+    div,
+    dot,
+    dropout,
+    einsum,
+    embedding,
+    erf,
+    exp,
+    flip,
+    gather,
+    gelu,
+    gru,
+    index_add,
+    index_select,
+    layer_norm,
+    linear,
+    log,
+    log_softmax,
+    lstm,
+    masked_fill,
+    matmul,
+    max_pool2d,
+    mean,
+    mse_loss,
+    mul,
+    neg,
+    one_hot,
+    outer,
+    pad,
+    permute,
+    pow,
+    relu,
+    repeat,
+    reshape,
+    rms_norm,
+    rnn,
+    roll,
+    scatter_add,
+    sigmoid,
+    slice,
+    softmax,
+    sort,
+    split,
+    sqrt,
+    stack,
+    sub,
+    sum,
+    tanh,
+    topk,
+    tril,
+    triu,
+    where_,
 }
 
 pub use avg_pool2d::AvgPoolOptions;
 pub use conv2d::Conv2dOptions;
 pub use max_pool2d::PoolOptions;
+pub use pad::PadMode;
+pub use recurrent::{RecurrentWeights, Steps};
+pub use rnn::RnnActivation;

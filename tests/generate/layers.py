@@ -1,113 +1,25 @@
-"""Writes fixtures/layers.safetensors and fixtures/cnn.safetensors: what PyTorch's layers and optimizers compute.
+"""Writes fixtures/layers/core.safetensors and fixtures/cnn.safetensors: what PyTorch's layers and optimizers compute.
 
-Needed only to make the files anew (`python tests/generate_layers.py`, with torch and safetensors installed); the tests
-read them. With `--check FILE` it reads a file that the test `files_travel_both_ways` has written from our layers, loads it
-into PyTorch's layers with `strict=True`, and compares their outputs with those in the fixture.
+With `--check FILE` it reads a file that the test `files_travel_both_ways` has written from our layers, loads it into
+PyTorch's layers with `strict=True`, and compares their outputs with those in the fixture.
 
-`layers.safetensors` holds two tensors for each case, each a list of tensors, flattened and joined:
+A net is described by the names and arguments of PyTorch's classes: see `build`. The kinds that differ from `common`'s:
 
-    <case>/x   what is given, as float32, which holds it exactly: inputs `x0`, `x1`, .. and the module's state, `state.<name>`
-    <case>/y   what PyTorch makes of it, as float64; a result that is zero everywhere is left out
-
-The metadata's entry `manifest` is JSON: for each case its name, kind and parameters, and the names and shapes of both
-lists. A net is described by the names and arguments of PyTorch's classes: see `build`. The kinds:
-
-    layer, lstm, lstm_cell
-              y0, ..      the outputs
-              after.<b>   the buffer <b> after the pass
-              g.<v>       the gradient of L = sum over k of sum(y_k * d(k)), for each input and parameter <v>
-              h.<v>       the gradient of sum over j of sum(g_j * d(j + 1)), j counting the inputs and parameters
     train     losses, norms (of the gradients, where they are clipped), and after.<name>: the state after the last step
     saliency  g.x0: the gradient of each sample's largest output by the input
 
-where d(k) is the tensor of fixed numbers that `direction` gives. `cnn.safetensors` is a net's state as the safetensors
-package writes it, in float32, integers included; the case `file` has an input of this net and its output.
+`cnn.safetensors` is a net's state as the safetensors package writes it, in float32, integers included; the case `file`
+has an input of this net and its output.
 """
 
-import json
-import pathlib
 import sys
-from collections import OrderedDict
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from generate import direction, join
-
-torch.set_default_dtype(torch.float64)
-FIXTURES = pathlib.Path(__file__).parent / "fixtures"
-GENERATOR = torch.Generator().manual_seed(20240301)
-CASES, TENSORS = [], {}
-
-
-def random(*shape, low=-2.0, high=2.0):
-    """Random numbers with ten bits behind the point, exact in float32."""
-    return torch.randint(int(low * 1024), int(high * 1024) + 1, shape, generator=GENERATOR) / 1024
-
-
-def record(kind, given, results, **params):
-    name = f"{kind}/{sum(c['kind'] == kind for c in CASES)}"
-    results = {key: v.detach() for key, v in results.items() if v is not None and not (v == 0).all()}
-    flat = join(given.values())
-    assert torch.equal(flat, flat.float().double()), f"{name}: not exact in float32"
-    TENSORS[f"{name}/x"] = flat.float()
-    TENSORS[f"{name}/y"] = join(results.values()).double()
-    shapes = lambda tensors: [[key, list(v.shape)] for key, v in tensors.items()]
-    CASES.append({"name": name, "kind": kind, "params": params, "given": shapes(given), "results": shapes(results)})
-
-
-def build(spec):
-    """A list is a Sequential; `named` one with names; the rest are a class of torch.nn and its arguments."""
-    if isinstance(spec, list):
-        return nn.Sequential(*map(build, spec))
-    if "named" in spec:
-        return nn.Sequential(OrderedDict((name, build(layer)) for name, layer in spec["named"]))
-    arguments = dict(spec)
-    return getattr(nn, arguments.pop("layer"))(**arguments)
-
-
-def layer(name, **arguments):
-    return {"layer": name, **arguments}
-
-
-def linear(inputs, outputs, **more):
-    return layer("Linear", in_features=inputs, out_features=outputs, **more)
-
-
-def conv(inputs, outputs, kernel, **more):
-    return layer("Conv2d", in_channels=inputs, out_channels=outputs, kernel_size=kernel, **more)
-
-
-def randomize(module):
-    """Gives the module a random state and returns it, without the count of batches, which the engine does not have."""
-    state = {}
-    for name, value in module.state_dict().items():
-        if not name.endswith("num_batches_tracked"):
-            low = (0.25, 2) if name.endswith("running_var") else (-1, 1)
-            value.copy_(random(*value.shape, low=low[0], high=low[1]))
-            state[f"state.{name}"] = value.clone()
-    return state
-
-
-def buffers(module):
-    return {f"after.{k}": v.clone() for k, v in module.named_buffers() if not k.endswith("num_batches_tracked")}
-
-
-def derivatives(kind, module, forward, inputs, **params):
-    state = randomize(module)
-    x = {f"x{i}": v.clone().requires_grad_() for i, v in enumerate(inputs)}
-    outputs = forward(*x.values())
-    results = {f"y{k}": y for k, y in enumerate(outputs)} | buffers(module)
-    wrt = x | dict(module.named_parameters())
-    loss = sum((y * direction(y.shape, k)).sum() for k, y in enumerate(outputs))
-    first = torch.autograd.grad(loss, wrt.values(), create_graph=True)
-    second = sum((g * direction(g.shape, j + 1)).sum() for j, g in enumerate(first))
-    h = [None] * len(wrt)
-    if second.requires_grad:
-        h = torch.autograd.grad(second, wrt.values(), allow_unused=True)
-    results |= {f"g.{name}": g for name, g in zip(wrt, first)} | {f"h.{name}": g for name, g in zip(wrt, h)}
-    record(kind, {f"x{i}": v for i, v in enumerate(inputs)} | state, results, **params)
+from common import FIXTURES, GENERATOR, derivatives, random, randomize, record, save_records
+from nets import build, conv, layer, linear
 
 
 def check_layer(net, *inputs, train=False):
@@ -279,7 +191,7 @@ def initialization():
 
 
 def check(path):
-    cases = FIXTURES / "layers.safetensors"
+    cases = FIXTURES / "layers" / "core.safetensors"
     fixture = load_file(cases)
     module = build(CNN)
     module.load_state_dict(load_file(path), strict=True)
@@ -295,7 +207,4 @@ if __name__ == "__main__":
     torch.manual_seed(1)  # For PyTorch's own initialization.
     for part in (layers, lstms, training, saliency, file, initialization):
         part()
-    path = FIXTURES / "layers.safetensors"
-    manifest = json.dumps({"torch": torch.__version__, "cases": CASES}, separators=(",", ":"))
-    save_file(TENSORS, path, metadata={"manifest": manifest})
-    print(f"{len(CASES)} cases, {path.stat().st_size} bytes")
+    save_records("core")
