@@ -63,7 +63,7 @@ fn lbfgs_f32() {
     // The net has no single minimum that rounding could not lead away from; the linear fit has. Differences of nearly equal
     // gradients are what the curvature is estimated from: PyTorch's own results in the two precisions differ by up to 6e-3.
     let convex = |params: &Params| is_lbfgs(params) && params.get("linear");
-    check::<f32>(convex, &Tolerance::of::<f32>([0.0, 0.0], [2e-3, 1e-5]));
+    check::<f32>(convex, &Tolerance::of::<f32>([0.0, 0.0], [2e-3, 2e-4]));
 }
 
 /// Trains as the record says; after `pause` steps everything goes to a file and comes back.
