@@ -6,6 +6,7 @@ use crate::{Scheduler, WeightAverage};
 use chainrule_layers::{Metadata, StateDict, StateError, load_safetensors, save_safetensors};
 use chainrule_tensor::{Real, Tensor};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -206,11 +207,10 @@ fn number<N: FromStr>(key: &str, value: &str) -> Result<N, String> {
 }
 
 /// Why a state cannot be loaded.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum OptimError {
     /// It is another optimizer's.
-    #[error("the optimizer state is that of {found:?}, not of {expected:?}")]
     Kind {
         /// The optimizer that was to load it.
         expected: String,
@@ -218,19 +218,16 @@ pub enum OptimError {
         found: String,
     },
     /// Something is not there.
-    #[error("the optimizer state lacks {name:?}")]
     Missing {
         /// The name of the setting or tensor.
         name: String,
     },
     /// Something is there that the optimizer has no use for.
-    #[error("the optimizer state holds {name:?}, which this optimizer does not have")]
     Unknown {
         /// The name of the setting or tensor.
         name: String,
     },
     /// A setting is out of range.
-    #[error("{name} {rule}, got {value}")]
     Option {
         /// The setting.
         name: &'static str,
@@ -258,10 +255,8 @@ pub enum OptimError {
         groups: usize,
     },
     /// Settings contradict each other.
-    #[error("{0}")]
     Contradiction(&'static str),
     /// What is remembered of one parameter has different shapes.
-    #[error("the optimizer state holds {name:?} in shape {found:?}, where {expected:?} is expected")]
     Shape {
         /// The name of the tensor.
         name: String,
@@ -271,6 +266,27 @@ pub enum OptimError {
         found: Vec<usize>,
     },
 }
+
+impl fmt::Display for OptimError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OptimError::Kind { expected, found } => {
+                write!(f, "the optimizer state is that of {found:?}, not of {expected:?}")
+            }
+            OptimError::Missing { name } => write!(f, "the optimizer state lacks {name:?}"),
+            OptimError::Unknown { name } => {
+                write!(f, "the optimizer state holds {name:?}, which this optimizer does not have")
+            }
+            OptimError::Option { name, value, rule } => write!(f, "{name} {rule}, got {value}"),
+            OptimError::Contradiction(it) => write!(f, "{it}"),
+            OptimError::Shape { name, expected, found } => {
+                write!(f, "the optimizer state holds {name:?} in shape {found:?}, where {expected:?} is expected")
+            }
+        }
+    }
+}
+
+impl std::error::Error for OptimError {}
 
 #[cfg(test)]
 mod tests {
