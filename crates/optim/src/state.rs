@@ -237,7 +237,6 @@ pub enum OptimError {
         rule: &'static str,
     },
     /// The numbers of groups differ, and it is not known which parameter belongs to which.
-    #[error("the optimizer state has {found} groups, the optimizer {expected}")]
     Groups {
         /// How many groups the optimizer has.
         expected: usize,
@@ -245,7 +244,6 @@ pub enum OptimError {
         found: usize,
     },
     /// A parameter is in a group that does not exist.
-    #[error("the optimizer state has {name:?} in group {group}, but {groups} groups")]
     Group {
         /// The parameter.
         name: String,
@@ -278,6 +276,12 @@ impl fmt::Display for OptimError {
                 write!(f, "the optimizer state holds {name:?}, which this optimizer does not have")
             }
             OptimError::Option { name, value, rule } => write!(f, "{name} {rule}, got {value}"),
+            OptimError::Groups { expected, found } => {
+                write!(f, "the optimizer state has {found} groups, the optimizer {expected}")
+            }
+            OptimError::Group { name, group, groups } => {
+                write!(f, "the optimizer state has {name:?} in group {group}, but {groups} groups")
+            }
             OptimError::Contradiction(it) => write!(f, "{it}"),
             OptimError::Shape { name, expected, found } => {
                 write!(f, "the optimizer state holds {name:?} in shape {found:?}, where {expected:?} is expected")
