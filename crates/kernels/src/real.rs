@@ -46,6 +46,8 @@ pub trait Real:
     + crate::view::ViewKernels<Self>
     + crate::conv::ConvKernels<Self>
     + crate::pool::PoolKernels<Self>
+    + crate::pool::PlaceKernels<Self>
+    + crate::pool::AdaptiveKernels<Self>
     + crate::buffer::Pooled
     + 'static
 {

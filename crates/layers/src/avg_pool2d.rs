@@ -83,7 +83,7 @@ impl<T: Real> Layer<T> for AvgPool2d {
         self.forward(x)
     }
     fn describe(&self) -> String {
-        let AvgPoolOptions { kernel, stride, padding, ceil_mode, count_include_pad } = self.options;
+        let AvgPoolOptions { kernel, stride, padding, ceil_mode, count_include_pad, .. } = self.options;
         let mut line = format!("AvgPool2d(kernel_size={}", Pair(kernel));
         describe_unless(&mut line, "stride", stride, kernel);
         describe_unless(&mut line, "padding", padding, [0, 0]);
@@ -106,6 +106,7 @@ mod tests {
             padding: [1, 1],
             ceil_mode: true,
             count_include_pad: false,
+            divisor_override: None,
         };
         assert_eq!(layer.options(), options);
         let x = Tensor::<f64>::randn([2, 3, 7, 6], &mut Rng::seed_from_u64(1));

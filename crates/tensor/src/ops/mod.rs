@@ -9,8 +9,10 @@
 //!
 //! In a derivative, `x'` stands for the gradient of the loss with respect to `x`.
 
+mod convolution;
 mod elementwise;
 mod operators;
+mod pooling;
 
 #[cfg(test)]
 pub(crate) mod check;
@@ -28,13 +30,21 @@ macro_rules! operations {
 
 operations! {
     abs,
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
     add,
+    avg_pool1d,
     avg_pool2d,
     batch_norm,
     bce_with_logits,
     broadcast_to,
     cat,
+    conv1d,
     conv2d,
+    conv_transpose1d,
+    conv_transpose2d,
     cross_entropy,
     div,
     dropout,
@@ -45,6 +55,7 @@ operations! {
     log,
     log_softmax,
     matmul,
+    max_pool1d,
     max_pool2d,
     mean,
     mse_loss,
@@ -63,6 +74,7 @@ operations! {
     tanh,
 }
 
-pub use avg_pool2d::AvgPoolOptions;
-pub use conv2d::Conv2dOptions;
-pub use max_pool2d::PoolOptions;
+pub use convolution::{
+    Conv1dOptions, Conv2dOptions, ConvOptions, ConvTranspose1dOptions, ConvTranspose2dOptions, ConvTransposeOptions,
+};
+pub use pooling::{AvgPoolOptions, PoolOptions};
