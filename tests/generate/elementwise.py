@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from common import NAN, case, random, save_operations
+from common import INF, NAN, case, random, save_operations
 
 
 def elementwise():
@@ -33,6 +33,17 @@ def elementwise():
         for a, b in shapes:
             x, y = random(*a), random(*b, low=0.25, high=2)
             case(op, getattr(torch, op), x, -y if len(b) % 2 else y)
+    where()
+
+
+def where():
+    for mask, a, b in [((3, 4), (3, 4), (3, 4)), ((2, 1), (3,), ()), ((2, 1, 2), (3, 1), (2,)), ((), (2, 2), (2,)), ((0, 2), (2,), (1, 1))]:
+        mask = random(*mask) > 0
+        params = dict(mask=mask.reshape(-1).tolist(), shape=list(mask.shape))
+        case("where", lambda x, y: torch.where(mask, x, y), random(*a), random(*b), **params)
+    mask = [True, False, True, False]
+    x, y = torch.tensor([1.0, NAN, INF, 2.0]), torch.tensor([NAN, 1.0, 2.0, -INF])
+    case("where", lambda x, y: torch.where(torch.tensor(mask), x, y), x, y, mask=mask, shape=[4])
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ pub mod prelude {
     pub use chainrule_models::{Architecture, Classifier};
     pub use chainrule_optim::*;
     pub use chainrule_tensor::{
-        CreateGraph, FreeGraph, Gradients, KeepGraph, Real, Rng, Tensor, detect_anomaly, grad, gradcheck,
+        CreateGraph, FreeGraph, Gradients, KeepGraph, Mask, Real, Rng, Tensor, detect_anomaly, grad, gradcheck,
         gradgradcheck, no_grad,
     };
     pub use chainrule_train::{Confusion, evaluate, fit};

@@ -36,11 +36,14 @@ pub trait Real:
     + DivAssign
     + crate::map::MapKernels<Self>
     + crate::map::WalkKernels<Self>
+    + crate::mask::MaskKernels<Self>
     + crate::gemm::GemmKernels<Self>
     + crate::norm::BatchNormKernels<Self>
     + crate::norm::LayerNormKernels<Self>
+    + crate::norm::RmsNormKernels<Self>
     + crate::random::RandomKernels<Self>
     + crate::reduce::ReduceKernels<Self>
+    + crate::rows::RowKernels<Self>
     + crate::softmax::SoftmaxKernels<Self>
     + crate::update::UpdateKernels<Self>
     + crate::view::ViewKernels<Self>

@@ -91,6 +91,11 @@ impl<T: Real> Tensor<T> {
     }
 }
 
+impl<T: Real> From<&Tensor<T>> for Tensor<T> {
+    fn from(tensor: &Tensor<T>) -> Self {
+        tensor.clone()
+    }
+}
 impl From<f32> for Tensor<f32> {
     fn from(value: f32) -> Self {
         Self::scalar(value)

@@ -23,6 +23,7 @@ mod argmax;
 mod array;
 mod create;
 mod display;
+mod mask;
 mod rng;
 mod shape;
 mod tensor;
@@ -37,6 +38,7 @@ pub use graph::{
     CreateGraph, FreeGraph, Gradients, GraphMode, Inputs, KeepGraph, Op, OpInfo, SavedOutput, detect_anomaly, grad,
     is_grad_enabled, no_grad,
 };
+pub use mask::Mask;
 /// The arrays that tensors are made from and turned into, in the version that this crate speaks.
 pub use ndarray;
 pub use rng::Rng;

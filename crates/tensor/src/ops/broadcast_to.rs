@@ -40,7 +40,7 @@ impl<T: Real> Tensor<T> {
             "broadcast_to: {} does not broadcast to {shape}: from the last dimension on, sizes must agree or be 1",
             self.shape()
         );
-        let strides = broadcast_strides(self, &shape);
+        let strides = broadcast_strides(self.shape(), self.strides(), &shape);
         Self::from_op(&INFO, self.window(shape, strides, self.offset()), &[self], || BroadcastTo)
     }
 }

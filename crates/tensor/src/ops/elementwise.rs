@@ -27,7 +27,8 @@ pub(crate) fn map1_owned<T: Real, F: Unary>(f: F, mut x: Tensor<T>) -> Tensor<T>
 #[track_caller]
 pub(crate) fn map2<T: Real, F: Binary>(op: &str, f: F, a: &Tensor<T>, b: &Tensor<T>) -> Tensor<T> {
     let shape = broadcast_shape(op, a.shape(), b.shape());
-    let (strides_a, strides_b) = (broadcast_strides(a, &shape), broadcast_strides(b, &shape));
+    let strides_a = broadcast_strides(a.shape(), a.strides(), &shape);
+    let strides_b = broadcast_strides(b.shape(), b.strides(), &shape);
     Tensor::build(shape.clone(), |out| {
         let a = View::new(a.as_view().data(), &shape, &strides_a);
         let b = View::new(b.as_view().data(), &shape, &strides_b);
@@ -41,7 +42,7 @@ pub(crate) fn map2_owned<T: Real, F: Binary>(op: &str, f: F, mut a: Tensor<T>, b
     if &broadcast_shape(op, a.shape(), b.shape()) == a.shape() {
         let shape = a.shape().clone();
         if let Some(data) = a.unique_slice() {
-            let strides = broadcast_strides(b, &shape);
+            let strides = broadcast_strides(b.shape(), b.strides(), &shape);
             map::map2_in_place(f, data, View::new(b.as_view().data(), &shape, &strides));
             return a.with_node(None);
         }
@@ -54,7 +55,7 @@ pub(crate) fn map2_owned<T: Real, F: Binary>(op: &str, f: F, mut a: Tensor<T>, b
 /// # Panics
 /// If they do not.
 #[track_caller]
-fn broadcast_shape(op: &str, a: &Shape, b: &Shape) -> Shape {
+pub(crate) fn broadcast_shape(op: &str, a: &Shape, b: &Shape) -> Shape {
     a.broadcast(b).unwrap_or_else(|| {
         panic!(
             "{op}: shapes {a} and {b} do not broadcast: from the last dimension on, sizes must agree or one must be 1"
@@ -62,12 +63,12 @@ fn broadcast_shape(op: &str, a: &Shape, b: &Shape) -> Shape {
     })
 }
 
-/// The strides with which a tensor is read as if it had a larger shape.
-pub(crate) fn broadcast_strides<T: Real>(x: &Tensor<T>, shape: &Shape) -> Shape {
-    let extra = shape.rank() - x.rank();
-    (0..shape.rank())
+/// The strides with which a tensor of some shape and strides is read as if it had a larger shape.
+pub(crate) fn broadcast_strides(from: &Shape, strides: &[usize], to: &Shape) -> Shape {
+    let extra = to.rank() - from.rank();
+    (0..to.rank())
         .map(|i| match i.checked_sub(extra) {
-            Some(i) if x.shape()[i] == shape[i + extra] => x.strides()[i],
+            Some(i) if from[i] == to[i + extra] => strides[i],
             _ => 0,
         })
         .collect()

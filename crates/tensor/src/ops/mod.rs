@@ -11,6 +11,7 @@
 
 mod convolution;
 mod elementwise;
+pub(crate) mod elementwise;
 mod operators;
 mod pooling;
 
@@ -48,9 +49,11 @@ operations! {
     cross_entropy,
     div,
     dropout,
+    embedding,
     erf,
     exp,
     gelu,
+    layer_norm,
     linear,
     log,
     log_softmax,
@@ -65,6 +68,7 @@ operations! {
     pow,
     relu,
     reshape,
+    rms_norm,
     sigmoid,
     slice,
     softmax,
@@ -72,6 +76,7 @@ operations! {
     sub,
     sum,
     tanh,
+    where_,
 }
 
 pub use convolution::{

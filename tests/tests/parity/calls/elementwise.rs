@@ -1,7 +1,7 @@
 //! Element-wise operations.
 
 use super::Results;
-use chainrule_tensor::{Real, Tensor};
+use chainrule_tensor::{Mask, Real, Tensor};
 use chainrule_tests::fixture::Params;
 
 pub(super) fn call<T: Real>(op: &str, p: &Params, x: &[Tensor<T>]) -> Option<Results<T>> {
@@ -21,6 +21,10 @@ pub(super) fn call<T: Real>(op: &str, p: &Params, x: &[Tensor<T>]) -> Option<Res
         "sqrt" => x[0].sqrt(),
         "sub" => &x[0] - &x[1],
         "tanh" => x[0].tanh(),
+        "where" => {
+            let mask = Mask::from_vec(p.get::<Vec<bool>>("mask"), p.get::<Vec<usize>>("shape"));
+            Tensor::where_(&mask, &x[0], &x[1])
+        }
         _ => return None,
     };
     Some((y, Vec::new()))
