@@ -10,7 +10,6 @@
 //! In a derivative, `x'` stands for the gradient of the loss with respect to `x`.
 
 mod convolution;
-mod elementwise;
 pub(crate) mod elementwise;
 mod operators;
 mod pooling;
