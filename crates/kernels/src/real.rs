@@ -51,6 +51,8 @@ pub trait Real:
     + crate::pool::PoolKernels<Self>
     + crate::pool::PlaceKernels<Self>
     + crate::pool::AdaptiveKernels<Self>
+    + crate::resample::ResampleKernels<Self>
+    + crate::norm::GroupNormKernels<Self>
     + crate::buffer::Pooled
     + 'static
 {

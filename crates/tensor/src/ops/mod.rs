@@ -52,6 +52,9 @@ operations! {
     erf,
     exp,
     gelu,
+    group_norm,
+    instance_norm,
+    interpolate,
     layer_norm,
     linear,
     log,
@@ -64,6 +67,7 @@ operations! {
     mul,
     neg,
     permute,
+    pixel_shuffle,
     pow,
     relu,
     reshape,
@@ -81,4 +85,5 @@ operations! {
 pub use convolution::{
     Conv1dOptions, Conv2dOptions, ConvOptions, ConvTranspose1dOptions, ConvTranspose2dOptions, ConvTransposeOptions,
 };
+pub use interpolate::{Interpolation, Resize};
 pub use pooling::{AvgPoolOptions, PoolOptions};

@@ -8,6 +8,7 @@ mod norms;
 mod pools;
 mod products;
 mod reductions;
+mod resize;
 mod views;
 
 use chainrule_tensor::{Real, Tensor};
@@ -30,6 +31,7 @@ pub(crate) fn call<T: Real>(op: &str, params: &Params, x: &[Tensor<T>]) -> Resul
         pools::call::<T>,
         products::call::<T>,
         reductions::call::<T>,
+        resize::call::<T>,
         views::call::<T>,
     ];
     let results = parts.iter().find_map(|part| part(op, params, x));
