@@ -19,7 +19,7 @@ def norms():
                 return y, x.mean(dims).detach(), x.var(dims, unbiased=False).detach()
 
             case("batch_norm", f, random(*shape), *[random(c) for _ in affine], affine=affine, eps=eps)
-    for shape, groups in [((3, 4), 2), ((2, 6, 3), 3), ((1, 4, 2, 3), 1), ((2, 3, 4), 3), ((0, 4, 2), 2), ((1, 2, 2, 1, 2), 2)]:
+    for shape, groups in [((3, 6), 2), ((2, 6, 3), 3), ((1, 4, 2, 3), 1), ((2, 3, 4), 3), ((0, 4, 2), 2), ((1, 2, 2, 1, 2), 2)]:
         for affine in ("", "w", "b", "wb"):
             c = shape[1]
             eps = 1e-5 if affine else 0.125

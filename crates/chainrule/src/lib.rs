@@ -28,6 +28,7 @@ pub mod prelude {
     pub use chainrule_layers::*;
     pub use chainrule_models::{Architecture, Classifier};
     pub use chainrule_optim::*;
+    pub use chainrule_tensor::ops::{Interpolation, Resize};
     pub use chainrule_tensor::{
         CreateGraph, FreeGraph, Gradients, KeepGraph, Mask, Real, Rng, Tensor, detect_anomaly, grad, gradcheck,
         gradgradcheck, no_grad,

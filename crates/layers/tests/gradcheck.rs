@@ -60,10 +60,10 @@ fn conv2d_with_every_setting() {
 fn batch_norm_in_both_modes() {
     let layer = || {
         let mut layer: BatchNorm2d<f64> = BatchNorm2d::new(3);
-        layer.weight.set(&[0.5, -1.5, 2.0].into());
-        layer.bias.set(&[0.1, 0.2, -0.3].into());
-        layer.running_mean.set(&[0.5, 0.0, -0.5].into());
-        layer.running_var.set(&[0.5, 2.0, 1.5].into());
+        layer.weight.as_mut().unwrap().set(&[0.5, -1.5, 2.0].into());
+        layer.bias.as_mut().unwrap().set(&[0.1, 0.2, -0.3].into());
+        layer.running_mean.as_ref().unwrap().set(&[0.5, 0.0, -0.5].into());
+        layer.running_var.as_ref().unwrap().set(&[0.5, 2.0, 1.5].into());
         layer
     };
     let x = randn([4, 3, 2, 3]);

@@ -11,7 +11,6 @@
 //! where `S` is no multiple of `O`; `O` may be larger than `S`. The two directions are linear and each other's derivative. See
 //! `pooling.rs`.
 
-use super::pooling::{self, Geometry};
 use crate::{OpInfo, Tensor};
 use chainrule_kernels::Real;
 
@@ -29,7 +28,7 @@ impl<T: Real> Tensor<T> {
     /// If the shape is another, or the images are empty (an empty batch is none).
     #[track_caller]
     pub fn adaptive_avg_pool2d(&self, output: [usize; 2]) -> Self {
-        pooling::mean(&INFO, &Geometry::adaptive(INFO.name, self.shape(), output), self)
+        self.adaptive_avg_pool(output)
     }
 }
 

@@ -11,7 +11,7 @@
 //! where `S` is no multiple of `O`; `O` may be larger than `S`. Of equal elements the first wins; NaN wins over all. See
 //! `pooling.rs`.
 
-use super::pooling::{self, Geometry};
+use super::pooling;
 use crate::{OpInfo, Tensor};
 use chainrule_kernels::Real;
 
@@ -29,7 +29,7 @@ impl<T: Real> Tensor<T> {
     /// If the shape is another, or the sequences are empty (an empty batch is none).
     #[track_caller]
     pub fn adaptive_max_pool1d(&self, output: usize) -> Self {
-        pooling::max(&INFO, &Geometry::adaptive(INFO.name, self.shape(), [output]), self)
+        self.adaptive_max_pool([output])
     }
 
     /// [`adaptive_max_pool1d`](Tensor::adaptive_max_pool1d), and where in its sequence each maximum stands, in
@@ -39,7 +39,7 @@ impl<T: Real> Tensor<T> {
     /// As `adaptive_max_pool1d`.
     #[track_caller]
     pub fn adaptive_max_pool1d_with_indices(&self, output: usize) -> (Self, Vec<usize>) {
-        pooling::max_with_indices(&INFO, &Geometry::adaptive(INFO.name, self.shape(), [output]), self)
+        pooling::adaptive_max_with_indices(self, [output])
     }
 }
 

@@ -11,7 +11,7 @@
 //! Padding counts as zeros; with `count_include_pad: false` the mean is over the image's elements only. The two directions
 //! are linear and each other's derivative: see `pooling.rs`.
 
-use super::pooling::{self, AvgPoolOptions, Geometry, PoolOptions};
+use super::pooling::AvgPoolOptions;
 use crate::{OpInfo, Tensor};
 use chainrule_kernels::Real;
 
@@ -30,11 +30,7 @@ impl<T: Real> Tensor<T> {
     /// If the shape is another, a size or the divisor is 0, the padding is more than half a window, or no window fits.
     #[track_caller]
     pub fn avg_pool2d(&self, options: impl Into<AvgPoolOptions<2>>) -> Self {
-        let AvgPoolOptions { kernel, stride, padding, ceil_mode, count_include_pad, divisor_override } = options.into();
-        assert!(divisor_override != Some(0), "avg_pool2d: the divisor must be positive");
-        let options = PoolOptions { stride, padding, ceil_mode, ..kernel.into() };
-        let geometry = Geometry::moving(INFO.name, self.shape(), options);
-        pooling::mean(&INFO, &geometry.with_divisor(count_include_pad, divisor_override), self)
+        self.avg_pool(options.into())
     }
 }
 

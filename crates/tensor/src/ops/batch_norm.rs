@@ -39,6 +39,13 @@ impl<T: Real> Op<T> for BatchNorm<T> {
     fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
         let (weight_at, bias_at) = positions(self.weight.is_some());
         let has_bias = inputs.len() > bias_at;
+        if self.x.numel() == 0 {
+            // What has no mean has no gradient either, rather than one that is not a number.
+            let channels = || Tensor::zeros(self.x.shape()[1]);
+            inputs.add(0, || grad);
+            (1..inputs.len()).for_each(|i| inputs.add(i, channels));
+            return;
+        }
         if inputs.is_tracked() {
             let others = other_dims(self.x.rank());
             let z = self.normalized();
@@ -60,11 +67,8 @@ impl<T: Real> Op<T> for BatchNorm<T> {
             return;
         }
         let (n, c, l) = extent(self.x.shape());
-        let (mut dw, mut db) = (Buffer::zeroed(c), Buffer::zeroed(c));
+        let (mut dw, mut db) = (Buffer::unspecified(c), Buffer::unspecified(c));
         let dx = Tensor::build(self.x.shape().clone(), |dx| {
-            if dx.is_empty() {
-                return; // What has no mean has no gradient either, not one that is not a number.
-            }
             let weight = self.weight.as_ref().map(Tensor::to_slice);
             let (mean, inv_std) = (self.mean.to_slice(), self.inv_std.to_slice());
             let (x, g) = (self.x.to_slice(), grad.to_slice());

@@ -13,7 +13,7 @@
 //!
 //! Source: V. Dumoulin, F. Visin, "A guide to convolution arithmetic for deep learning", arXiv:1603.07285 (2016).
 
-use super::convolution::{self, Conv1dOptions, Names};
+use super::convolution::{Conv1dOptions, Names};
 use crate::{OpInfo, Tensor};
 use chainrule_kernels::Real;
 
@@ -49,7 +49,7 @@ impl<T: Real> Tensor<T> {
     /// If a shape does not match, the groups do not divide the channels, or the window does not fit the padded sequence.
     #[track_caller]
     pub fn conv1d(&self, weight: &Self, bias: Option<&Self>, options: Conv1dOptions) -> Self {
-        convolution::conv(&NAMES, self, weight, bias, options)
+        self.conv(weight, bias, options)
     }
 }
 

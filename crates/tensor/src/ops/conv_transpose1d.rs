@@ -13,8 +13,7 @@
 //!
 //! Source: V. Dumoulin, F. Visin, "A guide to convolution arithmetic for deep learning", arXiv:1603.07285 (2016).
 
-use super::conv1d::NAMES;
-use super::convolution::{self, ConvTranspose1dOptions};
+use super::convolution::ConvTranspose1dOptions;
 use crate::{OpInfo, Tensor};
 use chainrule_kernels::Real;
 
@@ -36,7 +35,7 @@ impl<T: Real> Tensor<T> {
     /// nor less than the dilation, or nothing is left of the output.
     #[track_caller]
     pub fn conv_transpose1d(&self, weight: &Self, bias: Option<&Self>, options: ConvTranspose1dOptions) -> Self {
-        convolution::conv_transpose(&INFO, &NAMES, self, weight, bias, options)
+        self.conv_transpose(weight, bias, options)
     }
 }
 

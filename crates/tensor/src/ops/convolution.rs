@@ -12,6 +12,7 @@
 //! The transposed convolution is `conv_input` called for its own sake. In one dimension an image has one row. A sample
 //! without a batch is a batch of one: the kernels see numbers, and the results get the shape that was asked for.
 
+use super::{conv_transpose1d, conv_transpose2d, conv1d, conv2d};
 use crate::graph::Saved;
 use crate::{Inputs, Op, OpInfo, Shape, Tensor};
 use chainrule_kernels::Real;
@@ -393,4 +394,39 @@ fn conv_transpose_family(
     }
     let y = resized(x, dims, channels, geometry.output());
     Family { names, geometry, x: resized(x, dims, out_channels, geometry.input), w: w.clone(), y }
+}
+
+/// What belongs to one dimension, or to two.
+pub(super) fn of_dims<const D: usize, A>(one: A, two: A) -> A {
+    match D {
+        1 => one,
+        2 => two,
+        _ => panic!("windows move over one dimension or two, not over {D}"),
+    }
+}
+
+impl<T: Real> Tensor<T> {
+    /// [`conv1d`](Tensor::conv1d) or [`conv2d`](Tensor::conv2d), as the options say.
+    ///
+    /// # Panics
+    /// As they do.
+    #[track_caller]
+    pub fn conv<const D: usize>(&self, weight: &Self, bias: Option<&Self>, options: ConvOptions<D>) -> Self {
+        conv(of_dims::<D, _>(&conv1d::NAMES, &conv2d::NAMES), self, weight, bias, options)
+    }
+
+    /// [`conv_transpose1d`](Tensor::conv_transpose1d) or [`conv_transpose2d`](Tensor::conv_transpose2d), as the options say.
+    ///
+    /// # Panics
+    /// As they do.
+    #[track_caller]
+    pub fn conv_transpose<const D: usize>(
+        &self,
+        weight: &Self,
+        bias: Option<&Self>,
+        options: ConvTransposeOptions<D>,
+    ) -> Self {
+        let info = of_dims::<D, _>(&conv_transpose1d::INFO, &conv_transpose2d::INFO);
+        conv_transpose(info, of_dims::<D, _>(&conv1d::NAMES, &conv2d::NAMES), self, weight, bias, options)
+    }
 }

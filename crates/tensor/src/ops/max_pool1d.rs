@@ -11,7 +11,7 @@
 //! padding behind is left out). Of equal elements the first wins; NaN wins over all. Padding never wins. The backward rule is
 //! linear in `y'`, and its own derivative picks the winners out again: see `pooling.rs`.
 
-use super::pooling::{self, Geometry, PoolOptions};
+use super::pooling::{self, PoolOptions};
 use crate::{OpInfo, Tensor};
 use chainrule_kernels::Real;
 
@@ -30,7 +30,7 @@ impl<T: Real> Tensor<T> {
     /// If the shape is another, a size is 0, the padding is more than half a window, or no window fits.
     #[track_caller]
     pub fn max_pool1d(&self, options: impl Into<PoolOptions<1>>) -> Self {
-        pooling::max(&INFO, &Geometry::moving(INFO.name, self.shape(), options.into()), self)
+        self.max_pool(options.into())
     }
 
     /// [`max_pool1d`](Tensor::max_pool1d), and where in its sequence each maximum stands, in row-major order of the
@@ -40,7 +40,7 @@ impl<T: Real> Tensor<T> {
     /// As `max_pool1d`.
     #[track_caller]
     pub fn max_pool1d_with_indices(&self, options: impl Into<PoolOptions<1>>) -> (Self, Vec<usize>) {
-        pooling::max_with_indices(&INFO, &Geometry::moving(INFO.name, self.shape(), options.into()), self)
+        pooling::max_with_indices(self, options.into())
     }
 }
 

@@ -6,7 +6,9 @@
 //!
 //! In one dimension a plane has one row. A sample without a batch is a batch of one.
 
-use super::convolution::{layout, planar, resized, samples};
+use super::convolution::{layout, of_dims, planar, resized, samples};
+use super::{adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_max_pool1d, adaptive_max_pool2d};
+use super::{avg_pool1d, avg_pool2d, max_pool1d, max_pool2d};
 use crate::{Inputs, Op, OpInfo, Shape, Tensor};
 use chainrule_kernels::pool::{self, Adaptive2d, NOWHERE, Pool2d};
 use chainrule_kernels::{Buffer, Real};
@@ -69,14 +71,14 @@ impl<const D: usize> From<usize> for AvgPoolOptions<D> {
 
 /// The windows of a pooling.
 #[derive(Clone, Debug)]
-pub(super) enum Windows {
+enum Windows {
     Moving(Pool2d),
     Adaptive(Adaptive2d),
 }
 
 /// A pooling's windows, and the shapes of its input and its output.
 #[derive(Clone, Debug)]
-pub(super) struct Geometry {
+struct Geometry {
     windows: Windows,
     input: Shape,
     output: Shape,
@@ -85,7 +87,7 @@ pub(super) struct Geometry {
 impl Geometry {
     /// Windows that move by a stride.
     #[track_caller]
-    pub(super) fn moving<const D: usize>(op: &str, x: &Shape, options: PoolOptions<D>) -> Self {
+    fn moving<const D: usize>(op: &str, x: &Shape, options: PoolOptions<D>) -> Self {
         let PoolOptions { kernel, stride, padding, dilation, ceil_mode } = options;
         let positive = |sizes: [usize; D]| sizes.iter().all(|&n| n > 0);
         assert!(
@@ -124,7 +126,7 @@ impl Geometry {
 
     /// Windows that divide the input into `output` parts.
     #[track_caller]
-    pub(super) fn adaptive<const D: usize>(op: &str, x: &Shape, output: [usize; D]) -> Self {
+    fn adaptive<const D: usize>(op: &str, x: &Shape, output: [usize; D]) -> Self {
         let (batch, channels, input) = images(op, D, x);
         let output = planar(output, 1);
         assert!(!input.contains(&0), "{op}: input {x} has nothing to pool");
@@ -133,7 +135,7 @@ impl Geometry {
     }
 
     /// By what means divide.
-    pub(super) fn with_divisor(mut self, include_pad: bool, divisor: Option<usize>) -> Self {
+    fn with_divisor(mut self, include_pad: bool, divisor: Option<usize>) -> Self {
         if let Windows::Moving(pool) = &mut self.windows {
             (pool.count_include_pad, pool.divisor) = (include_pad, divisor);
         }
@@ -186,7 +188,7 @@ impl<T: Real> Op<T> for Spread {
 
 /// The mean over each window, as the operation `info`.
 #[track_caller]
-pub(super) fn mean<T: Real>(info: &'static OpInfo, geometry: &Geometry, x: &Tensor<T>) -> Tensor<T> {
+fn mean<T: Real>(info: &'static OpInfo, geometry: &Geometry, x: &Tensor<T>) -> Tensor<T> {
     let value = Tensor::build(geometry.output.clone(), |out| match &geometry.windows {
         Windows::Moving(pool) => pool::avg_forward(pool, &x.to_slice(), out),
         Windows::Adaptive(pool) => pool::adaptive_avg_forward(pool, &x.to_slice(), out),
@@ -277,19 +279,78 @@ fn winners<T: Real>(info: &'static OpInfo, geometry: &Geometry, x: &Tensor<T>) -
     (Tensor::from_op(info, value, &[x], || Max(winners.clone())), winners)
 }
 
-/// The maximum of each window, as the operation `info`.
+impl<T: Real> Tensor<T> {
+    /// [`max_pool1d`](Tensor::max_pool1d) or [`max_pool2d`](Tensor::max_pool2d), as the options say.
+    ///
+    /// # Panics
+    /// As they do.
+    #[track_caller]
+    pub fn max_pool<const D: usize>(&self, options: impl Into<PoolOptions<D>>) -> Self {
+        max_pool(self, options.into()).0
+    }
+
+    /// [`avg_pool1d`](Tensor::avg_pool1d) or [`avg_pool2d`](Tensor::avg_pool2d), as the options say.
+    ///
+    /// # Panics
+    /// As they do.
+    #[track_caller]
+    pub fn avg_pool<const D: usize>(&self, options: impl Into<AvgPoolOptions<D>>) -> Self {
+        let info = of_dims::<D, _>(&avg_pool1d::INFO, &avg_pool2d::INFO);
+        let AvgPoolOptions { kernel, stride, padding, ceil_mode, count_include_pad, divisor_override } = options.into();
+        assert!(divisor_override != Some(0), "{}: the divisor must be positive", info.name);
+        let options = PoolOptions { stride, padding, ceil_mode, ..kernel.into() };
+        let geometry = Geometry::moving(info.name, self.shape(), options);
+        mean(info, &geometry.with_divisor(count_include_pad, divisor_override), self)
+    }
+
+    /// [`adaptive_max_pool1d`](Tensor::adaptive_max_pool1d) or [`adaptive_max_pool2d`](Tensor::adaptive_max_pool2d).
+    ///
+    /// # Panics
+    /// As they do.
+    #[track_caller]
+    pub fn adaptive_max_pool<const D: usize>(&self, output: [usize; D]) -> Self {
+        adaptive_max_pool(self, output).0
+    }
+
+    /// [`adaptive_avg_pool1d`](Tensor::adaptive_avg_pool1d) or [`adaptive_avg_pool2d`](Tensor::adaptive_avg_pool2d).
+    ///
+    /// # Panics
+    /// As they do.
+    #[track_caller]
+    pub fn adaptive_avg_pool<const D: usize>(&self, output: [usize; D]) -> Self {
+        let info = of_dims::<D, _>(&adaptive_avg_pool1d::INFO, &adaptive_avg_pool2d::INFO);
+        mean(info, &Geometry::adaptive(info.name, self.shape(), output), self)
+    }
+}
+
 #[track_caller]
-pub(super) fn max<T: Real>(info: &'static OpInfo, geometry: &Geometry, x: &Tensor<T>) -> Tensor<T> {
-    winners(info, geometry, x).0
+fn max_pool<T: Real, const D: usize>(x: &Tensor<T>, options: PoolOptions<D>) -> (Tensor<T>, Winners) {
+    let info = of_dims::<D, _>(&max_pool1d::INFO, &max_pool2d::INFO);
+    winners(info, &Geometry::moving(info.name, x.shape(), options), x)
+}
+
+#[track_caller]
+fn adaptive_max_pool<T: Real, const D: usize>(x: &Tensor<T>, output: [usize; D]) -> (Tensor<T>, Winners) {
+    let info = of_dims::<D, _>(&adaptive_max_pool1d::INFO, &adaptive_max_pool2d::INFO);
+    winners(info, &Geometry::adaptive(info.name, x.shape(), output), x)
 }
 
 /// The maximum of each window, and where it stands.
 #[track_caller]
-pub(super) fn max_with_indices<T: Real>(
-    info: &'static OpInfo,
-    geometry: &Geometry,
+pub(super) fn max_with_indices<T: Real, const D: usize>(
     x: &Tensor<T>,
+    options: PoolOptions<D>,
 ) -> (Tensor<T>, Vec<usize>) {
-    let (value, winners) = winners(info, geometry, x);
+    let (value, winners) = max_pool(x, options);
+    (value, winners.indices())
+}
+
+/// The maximum of each of the windows that divide `x`, and where it stands.
+#[track_caller]
+pub(super) fn adaptive_max_with_indices<T: Real, const D: usize>(
+    x: &Tensor<T>,
+    output: [usize; D],
+) -> (Tensor<T>, Vec<usize>) {
+    let (value, winners) = adaptive_max_pool(x, output);
     (value, winners.indices())
 }
