@@ -102,7 +102,7 @@ def nets():
         layer("Flatten"), layer("Unflatten", dim=1, unflattened_size=[4, 3, 3]),
     ]
     decoder = [
-        convolution("ConvTranspose2d", 4, 4, 2, stride=2), layer("InstanceNorm2d", num_features=4, affine=True), layer("Tanh"),
+        convolution("ConvTranspose2d", 4, 4, 2, stride=2, bias=False), layer("InstanceNorm2d", num_features=4, affine=True), layer("Tanh"),
         layer("Upsample", scale_factor=2.0, mode="bilinear"), layer("AdaptiveAvgPool2d", output_size=6), layer("PixelShuffle", upscale_factor=2),
     ]
     check({"named": [["encoder", encoder], ["decoder", decoder]]}, random(2, 1, 6, 6), train=True)

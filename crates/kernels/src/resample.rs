@@ -198,7 +198,8 @@ mod tests {
         assert_eq!(near(Axis::nearest(5, 5, Some(1.1))), [0, 0, 1, 2, 3]);
         assert_eq!(near(Axis::nearest(5, 10, Some(2.1))), [0, 0, 0, 1, 1, 2, 2, 3, 3, 4]);
         assert_eq!(near(Axis::nearest(7, 49, None)), (0..49).map(|i| i / 7).collect::<Vec<_>>());
-        let weights = |axis: Axis| axis.taps.iter().map(|tap| tap.first as f64 + tap.weight).collect::<Vec<_>>();
+        let place = |tap: &Tap| (1.0 - tap.weight) * tap.first as f64 + tap.weight * tap.second as f64;
+        let weights = |axis: Axis| axis.taps.iter().map(place).collect::<Vec<_>>();
         assert_eq!(weights(Axis::linear(2, 4, None, false)), [0.0, 0.25, 0.75, 1.0]);
         assert_eq!(weights(Axis::linear(3, 5, None, true)), [0.0, 0.5, 1.0, 1.5, 2.0]);
         assert_eq!(weights(Axis::linear(3, 1, None, true)), [0.0]);

@@ -55,7 +55,8 @@ pub struct BatchNorm<const D: usize, T: Real = f32> {
     pub eps: f64,
     /// The share of the newest batch in the running estimates.
     pub momentum: f64,
-    channels: usize,
+    /// The number of channels.
+    pub num_features: usize,
 }
 
 impl<const D: usize, T: Real> BatchNorm<D, T> {
@@ -69,7 +70,7 @@ impl<const D: usize, T: Real> BatchNorm<D, T> {
             num_batches_tracked: None,
             eps: 1e-5,
             momentum: 0.1,
-            channels,
+            num_features: channels,
         }
     }
 
@@ -103,7 +104,7 @@ impl<const D: usize, T: Real> BatchNorm<D, T> {
     /// value per channel: its variance would be unknown.
     #[track_caller]
     pub fn forward(&self, x: &Tensor<T>, mode: &mut Mode<'_>) -> Tensor<T> {
-        let channels = self.channels;
+        let channels = self.num_features;
         let (fits, shapes) = match D {
             1 => (matches!(x.rank(), 2 | 3), "[N, C] or [N, C, L]"),
             _ => (x.rank() == 4, "[N, C, H, W]"),
@@ -172,7 +173,7 @@ impl<const D: usize, T: Real> Layer<T> for BatchNorm<D, T> {
         let momentum = if self.num_batches_tracked.is_some() { "none".into() } else { self.momentum.to_string() };
         let affine = if self.weight.is_some() { "" } else { ", affine=false" };
         let tracked = if self.running_mean.is_some() { "" } else { ", track_running_stats=false" };
-        format!("BatchNorm{D}d({}, eps={:?}, momentum={momentum}{affine}{tracked})", self.channels, self.eps)
+        format!("BatchNorm{D}d({}, eps={:?}, momentum={momentum}{affine}{tracked})", self.num_features, self.eps)
     }
 }
 

@@ -31,8 +31,10 @@ pub struct GroupNorm<T: Real = f32> {
     pub bias: Option<Param<T>>,
     /// Added to the variance, against division by 0.
     pub eps: f64,
-    groups: usize,
-    channels: usize,
+    /// The number of groups.
+    pub num_groups: usize,
+    /// The number of channels.
+    pub num_channels: usize,
 }
 
 impl<T: Real> GroupNorm<T> {
@@ -47,7 +49,7 @@ impl<T: Real> GroupNorm<T> {
             "GroupNorm: {groups} groups do not divide {channels} channels"
         );
         let (weight, bias) = (Param::new(Tensor::ones(channels)), Param::new(Tensor::zeros(channels)));
-        GroupNorm { weight: Some(weight), bias: Some(bias), eps: 1e-5, groups, channels }
+        GroupNorm { weight: Some(weight), bias: Some(bias), eps: 1e-5, num_groups: groups, num_channels: channels }
     }
 
     /// The layer without a weight and a bias: it normalizes and nothing else. PyTorch's `affine=False`.
@@ -63,12 +65,12 @@ impl<T: Real> GroupNorm<T> {
     #[track_caller]
     pub fn forward(&self, x: &Tensor<T>) -> Tensor<T> {
         assert!(
-            x.rank() >= 2 && x.shape()[1] == self.channels,
+            x.rank() >= 2 && x.shape()[1] == self.num_channels,
             "GroupNorm: input {} must be [N, {}, ..]",
             x.shape(),
-            self.channels
+            self.num_channels
         );
-        x.group_norm(self.groups, self.weight.as_deref(), self.bias.as_deref(), self.eps)
+        x.group_norm(self.num_groups, self.weight.as_deref(), self.bias.as_deref(), self.eps)
     }
 }
 
@@ -78,7 +80,7 @@ impl<T: Real> Layer<T> for GroupNorm<T> {
     }
     fn describe(&self) -> String {
         let affine = if self.weight.is_some() { "" } else { ", affine=false" };
-        format!("GroupNorm({}, {}, eps={:?}{affine})", self.groups, self.channels, self.eps)
+        format!("GroupNorm({}, {}, eps={:?}{affine})", self.num_groups, self.num_channels, self.eps)
     }
 }
 

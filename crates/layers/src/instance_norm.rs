@@ -47,27 +47,28 @@ pub struct InstanceNorm<const D: usize, T: Real = f32> {
     pub eps: f64,
     /// The share of the newest batch in the running estimates.
     pub momentum: f64,
-    channels: usize,
+    /// The number of channels.
+    pub num_features: usize,
 }
 
 impl<const D: usize, T: Real> InstanceNorm<D, T> {
     /// A layer for this many channels, without parameters and running estimates.
     pub fn new(channels: usize) -> Self {
         let (weight, bias, running_mean, running_var) = (None, None, None, None);
-        InstanceNorm { weight, bias, running_mean, running_var, eps: 1e-5, momentum: 0.1, channels }
+        InstanceNorm { weight, bias, running_mean, running_var, eps: 1e-5, momentum: 0.1, num_features: channels }
     }
 
     /// The layer with a weight and a bias. PyTorch's `affine=True`.
     #[must_use]
     pub fn with_affine(self) -> Self {
-        let (ones, zeros) = (Tensor::ones(self.channels), Tensor::zeros(self.channels));
+        let (ones, zeros) = (Tensor::ones(self.num_features), Tensor::zeros(self.num_features));
         InstanceNorm { weight: Some(Param::new(ones)), bias: Some(Param::new(zeros)), ..self }
     }
 
     /// The layer with running estimates, which evaluation takes. PyTorch's `track_running_stats=True`.
     #[must_use]
     pub fn with_running_stats(self) -> Self {
-        let (ones, zeros) = (Tensor::ones(self.channels), Tensor::zeros(self.channels));
+        let (ones, zeros) = (Tensor::ones(self.num_features), Tensor::zeros(self.num_features));
         InstanceNorm { running_mean: Some(Buffer::new(zeros)), running_var: Some(Buffer::new(ones)), ..self }
     }
 
@@ -78,7 +79,7 @@ impl<const D: usize, T: Real> InstanceNorm<D, T> {
     /// value per channel: its variance would be unknown.
     #[track_caller]
     pub fn forward(&self, x: &Tensor<T>, mode: &mut Mode<'_>) -> Tensor<T> {
-        let (channels, shape) = (self.channels, x.shape());
+        let (channels, shape) = (self.num_features, x.shape());
         assert!(
             [D + 1, D + 2].contains(&x.rank()) && shape[x.rank() - D - 1] == channels,
             "InstanceNorm{D}d: input {shape} must be [N, C, ..] or [C, ..] with {D} dimensions behind {channels} channels"
@@ -123,7 +124,10 @@ impl<const D: usize, T: Real> Layer<T> for InstanceNorm<D, T> {
     fn describe(&self) -> String {
         let affine = if self.weight.is_some() { ", affine=true" } else { "" };
         let tracked = if self.running_mean.is_some() { ", track_running_stats=true" } else { "" };
-        format!("InstanceNorm{D}d({}, eps={:?}, momentum={}{affine}{tracked})", self.channels, self.eps, self.momentum)
+        format!(
+            "InstanceNorm{D}d({}, eps={:?}, momentum={}{affine}{tracked})",
+            self.num_features, self.eps, self.momentum
+        )
     }
 }
 
