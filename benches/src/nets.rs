@@ -50,8 +50,8 @@ impl LstmRegressor {
 
     /// `[N, L, 64]` -> `[N, 1]`.
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        let (_, (h, _)) = self.l.forward(x, None);
-        self.o.forward(&h)
+        let (_, state) = self.l.forward(x, None, &mut Mode::Eval);
+        self.o.forward(&state.h.select(0, 0))
     }
 }
 
@@ -82,8 +82,8 @@ impl CharLstm {
     pub fn forward(&self, x: &Tensor) -> Tensor {
         let [n, l] = [x.shape()[0], x.shape()[1]];
         let x = x.reshape([n * l, 65]).matmul(&self.e).reshape([n, l, 128]);
-        let (x, _) = self.l0.forward(&x, None);
-        let (x, _) = self.l1.forward(&x, None);
+        let (x, _) = self.l0.forward(&x, None, &mut Mode::Eval);
+        let (x, _) = self.l1.forward(&x, None, &mut Mode::Eval);
         self.o.forward(&x.reshape([n * l, 256]))
     }
 }

@@ -30,8 +30,8 @@ pub mod prelude {
     pub use chainrule_optim::*;
     pub use chainrule_tensor::ops::{Interpolation, Resize};
     pub use chainrule_tensor::{
-        CreateGraph, FreeGraph, Gradients, KeepGraph, Mask, Real, Rng, Tensor, detect_anomaly, grad, gradcheck,
-        gradgradcheck, no_grad,
+        CreateGraph, FreeGraph, Gradients, Indices, KeepGraph, Mask, Real, Rng, Tensor, checkpoint, checkpoint_with,
+        detect_anomaly, grad, gradcheck, gradgradcheck, no_grad,
     };
     pub use chainrule_train::{Confusion, evaluate, fit};
 }

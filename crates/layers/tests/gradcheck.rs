@@ -2,7 +2,7 @@
 
 use chainrule_layers::{
     BatchNorm1d, BatchNorm2d, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, GroupNorm, InstanceNorm2d, Layer,
-    Linear, Lstm, LstmCell, MaxPool2d, Mode, Module, PixelShuffle, Sequential, Tanh, Upsample,
+    Linear, Lstm, LstmCell, LstmState, MaxPool2d, Mode, Module, PixelShuffle, Sequential, Tanh, Upsample,
 };
 use chainrule_tensor::ops::Interpolation;
 use chainrule_tensor::{Rng, Tensor, gradcheck, gradgradcheck};
@@ -86,8 +86,8 @@ fn lstm_cell() {
     let cell: LstmCell<f64> = LstmCell::new(3, 4, &mut rng());
     let (x, h, c) = (randn([2, 3]), randn([2, 4]), randn([2, 4]) * 0.5);
     let both = |cell: &LstmCell<f64>, x: &Tensor<f64>, h: &Tensor<f64>, c: &Tensor<f64>| {
-        let (h, c) = cell.forward(x, Some(&(h.clone(), c.clone())));
-        Tensor::cat(&[&h, &c], 1)
+        let state = cell.forward(x, Some(&LstmState { h: h.clone(), c: c.clone() }));
+        Tensor::cat(&[&state.h, &state.c], 1)
     };
     gradcheck(|inputs| both(&cell, &inputs[0], &inputs[1], &inputs[2]), &[&x, &h, &c]).unwrap();
     gradgradcheck(|inputs| both(&cell, &inputs[0], &inputs[1], &inputs[2]), &[&x, &h, &c]).unwrap();
@@ -100,8 +100,9 @@ fn lstm() {
     let (x, h, c) = (randn([2, 5, 3]), randn([2, 4]), randn([2, 4]) * 0.5);
     // The outputs and the last memory, so that gradients flow in on every way.
     let all = |layer: &Lstm<f64>, x: &Tensor<f64>, h: &Tensor<f64>, c: &Tensor<f64>| {
-        let (outputs, (h, c)) = layer.forward(x, Some(&(h.clone(), c.clone())));
-        Tensor::cat(&[&outputs.flatten(1), &h, &c], 1)
+        let start = LstmState { h: h.unsqueeze(0), c: c.unsqueeze(0) };
+        let (outputs, state) = layer.forward(x, Some(&start), &mut Mode::Eval);
+        Tensor::cat(&[&outputs.flatten(1), &state.h.squeeze(0), &state.c.squeeze(0)], 1)
     };
     gradcheck(|inputs| all(&layer, &inputs[0], &inputs[1], &inputs[2]), &[&x, &h, &c]).unwrap();
     check_parameters(layer, |layer| all(layer, &x, &h, &c));

@@ -16,6 +16,8 @@
 mod behavior;
 mod nets;
 mod passes;
+mod recurrent;
+mod reparametrized;
 mod training;
 mod vision;
 
@@ -74,8 +76,14 @@ macro_rules! in_both_precisions {
 
 in_both_precisions! {
     layers: "layer", crate::passes::layer;
+    bilinears: "bilinear", crate::reparametrized::bilinear;
+    weight_norms: "weight_norm", crate::reparametrized::weight_norm;
+    spectral_norms: "spectral_norm", crate::reparametrized::spectral_norm;
     lstm_cells: "lstm_cell", crate::passes::lstm_cell;
     lstms: "lstm", crate::passes::lstm;
+    recurrent_layers: "recurrent", crate::recurrent::layer;
+    recurrent_cells: "recurrent_cell", crate::recurrent::cell;
+    recurrent_training: "recurrent_train", crate::recurrent::train;
     saliency: "saliency", crate::passes::saliency;
     ten_steps: "train", crate::training::train;
     their_file: "file", crate::from_file;

@@ -13,6 +13,8 @@ mod convolution;
 pub(crate) mod elementwise;
 mod operators;
 mod pooling;
+mod recurrent;
+mod take;
 
 #[cfg(test)]
 pub(crate) mod check;
@@ -39,6 +41,7 @@ operations! {
     avg_pool2d,
     batch_norm,
     bce_with_logits,
+    bilinear,
     broadcast_to,
     cat,
     conv1d,
@@ -46,19 +49,31 @@ operations! {
     conv_transpose1d,
     conv_transpose2d,
     cross_entropy,
+    cumprod,
+    cumsum,
+    diagonal,
     div,
+    dot,
     dropout,
+    einsum,
     embedding,
     erf,
     exp,
+    flip,
+    gather,
     gelu,
     group_norm,
     instance_norm,
     interpolate,
+    gru,
+    index_add,
+    index_select,
     layer_norm,
     linear,
     log,
     log_softmax,
+    lstm,
+    masked_fill,
     matmul,
     max_pool1d,
     max_pool2d,
@@ -66,19 +81,32 @@ operations! {
     mse_loss,
     mul,
     neg,
+    one_hot,
+    outer,
+    pad,
     permute,
     pixel_shuffle,
     pow,
     relu,
+    repeat,
     reshape,
     rms_norm,
+    rnn,
+    roll,
+    scatter_add,
     sigmoid,
     slice,
     softmax,
+    sort,
+    split,
     sqrt,
+    stack,
     sub,
     sum,
     tanh,
+    topk,
+    tril,
+    triu,
     where_,
 }
 
@@ -86,4 +114,7 @@ pub use convolution::{
     Conv1dOptions, Conv2dOptions, ConvOptions, ConvTranspose1dOptions, ConvTranspose2dOptions, ConvTransposeOptions,
 };
 pub use interpolate::{Interpolation, Resize};
+pub use pad::PadMode;
 pub use pooling::{AvgPoolOptions, PoolOptions};
+pub use recurrent::{RecurrentWeights, Steps};
+pub use rnn::RnnActivation;
