@@ -14,6 +14,7 @@
 #[macro_use]
 mod concrete;
 
+pub mod attention;
 pub mod buffer;
 pub mod conv;
 pub mod gemm;

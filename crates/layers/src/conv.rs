@@ -80,7 +80,13 @@ impl<const D: usize, T: Real> Conv<D, T> {
     /// If `x` has not the layer's number of channels and of dimensions, or the window does not fit the padded image.
     #[track_caller]
     pub fn forward(&self, x: &Tensor<T>) -> Tensor<T> {
-        let y = x.conv(&self.weight, self.bias.as_deref(), self.options);
+        self.forward_with(&self.weight, x)
+    }
+
+    /// The output for another weight.
+    #[track_caller]
+    pub(crate) fn forward_with(&self, weight: &Tensor<T>, x: &Tensor<T>) -> Tensor<T> {
+        let y = x.conv(weight, self.bias.as_deref(), self.options);
         if !self.same {
             return y;
         }

@@ -67,7 +67,13 @@ impl<const D: usize, T: Real> ConvTranspose<D, T> {
     /// If `x` has not the layer's number of channels and of dimensions, or the padding leaves nothing.
     #[track_caller]
     pub fn forward(&self, x: &Tensor<T>) -> Tensor<T> {
-        x.conv_transpose(&self.weight, self.bias.as_deref(), self.options)
+        self.forward_with(&self.weight, x)
+    }
+
+    /// The output for another weight.
+    #[track_caller]
+    pub(crate) fn forward_with(&self, weight: &Tensor<T>, x: &Tensor<T>) -> Tensor<T> {
+        x.conv_transpose(weight, self.bias.as_deref(), self.options)
     }
 
     /// Stride, padding, output padding, dilation and groups.

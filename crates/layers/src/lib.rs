@@ -50,6 +50,7 @@ mod sequential;
 mod softmax;
 mod spectral_norm;
 mod state;
+mod transformer;
 mod upsample;
 mod weight_norm;
 mod weighted;
@@ -88,6 +89,11 @@ pub use sequential::Sequential;
 pub use softmax::Softmax;
 pub use spectral_norm::SpectralNorm;
 pub use state::{Misfit, StateDict, StateError};
+pub use transformer::{
+    AttentionMasks, DecoderMasks, FeedForwardActivation, KvCache, LearnedPositions, MultiheadAttention, Rotary,
+    SinusoidalPositions, SwiGlu, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder,
+    TransformerEncoderLayer, TransformerOptions,
+};
 pub use upsample::{PixelShuffle, PixelUnshuffle, Upsample};
 pub use weight_norm::WeightNorm;
 pub use weighted::Weighted;

@@ -52,7 +52,7 @@ pub fn save_safetensors<T: Real>(
 /// Reads a safetensors file: the tensors in the order of their numbers, and the metadata.
 ///
 /// `F32` and `F64` numbers are converted to `T`, and so are the integers `*.num_batches_tracked` that PyTorch's batch norm
-/// stores.
+/// stores. Integers of transformers that need no place here are left out: `*.position_ids` and `*.token_type_ids`.
 ///
 /// # Errors
 /// If the file cannot be read, is damaged, or holds other types of numbers.
@@ -145,6 +145,7 @@ fn parse<T: Real>(bytes: &[u8]) -> Result<(StateDict<T>, Metadata), String> {
                 let bytes = data[i * 8..].first_chunk().expect("eight bytes for each number");
                 T::from_f64(i64::from_le_bytes(*bytes) as f64)
             }),
+            "I8" | "I16" | "I32" | "I64" | "U8" | "U16" | "U32" | "U64" if needs_no_place(&name) => continue,
             _ => return Err(format!("{name:?} has numbers of type {dtype:?}; only F32 and F64 can be read")),
         };
         state.insert(name, &tensor);
@@ -178,4 +179,9 @@ fn element<S: Real, T: Real>(bytes: &[u8]) -> impl FnMut(usize) -> T {
 /// PyTorch counts the batches that a batch norm has seen, though only one that averages over all of them needs the count.
 pub(crate) fn is_batch_count(name: &str) -> bool {
     name.rsplit('.').next() == Some("num_batches_tracked")
+}
+
+/// Files of transformers may hold the numbers 0, 1, .. as `position_ids`, and zeros as `token_type_ids`.
+fn needs_no_place(name: &str) -> bool {
+    matches!(name.rsplit('.').next(), Some("position_ids" | "token_type_ids"))
 }

@@ -67,8 +67,29 @@ impl<'a, T> Mat<'a, T> {
         Mat { rows: self.cols, cols: self.rows, row_stride: self.col_stride, col_stride: self.row_stride, ..self }
     }
 
+    /// Rows and columns.
+    pub fn size(&self) -> (usize, usize) {
+        (self.rows, self.cols)
+    }
+
+    /// Element `(i, j)`.
+    #[inline(always)]
+    pub(crate) fn at(&self, i: usize, j: usize) -> T
+    where
+        T: Copy,
+    {
+        self.data[i * self.row_stride + j * self.col_stride]
+    }
+
+    /// Row `i`, if its numbers stand next to each other.
+    #[inline(always)]
+    pub(crate) fn row(&self, i: usize) -> Option<&'a [T]> {
+        let start = (i * self.row_stride).min(self.data.len());
+        (self.col_stride == 1 || self.cols == 1).then(|| &self.data[start..][..self.cols])
+    }
+
     /// Some of the rows.
-    fn row_range(self, rows: Range<usize>) -> Self {
+    pub(crate) fn row_range(self, rows: Range<usize>) -> Self {
         assert!(rows.start <= rows.end && rows.end <= self.rows, "the rows lie outside the matrix");
         let start = (rows.start * self.row_stride).min(self.data.len());
         Mat { data: &self.data[start..], rows: rows.len(), ..self }
@@ -135,7 +156,13 @@ fn batched_impl<T: Element>(a: Mats<'_, T>, b: Mats<'_, T>, c: &mut MatsMut<'_, 
 }
 
 /// One product at a given level.
-fn gemm_at<T: Element>(level: Level, a: Mat<'_, T>, b: Mat<'_, T>, c: &mut MatsMut<'_, T>, epilogue: Epilogue<'_, T>) {
+pub(crate) fn gemm_at<T: Element>(
+    level: Level,
+    a: Mat<'_, T>,
+    b: Mat<'_, T>,
+    c: &mut MatsMut<'_, T>,
+    epilogue: Epilogue<'_, T>,
+) {
     assert_eq!(a.cols, b.rows, "gemm: the inner sizes differ");
     let size = Size { m: a.rows, n: b.cols, k: a.cols };
     gemm_packed(level, size, |_| (a, b.t()), c, epilogue);

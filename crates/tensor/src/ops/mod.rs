@@ -93,6 +93,7 @@ operations! {
     rms_norm,
     rnn,
     roll,
+    scaled_dot_product_attention,
     scatter_add,
     sigmoid,
     slice,
@@ -118,3 +119,4 @@ pub use pad::PadMode;
 pub use pooling::{AvgPoolOptions, PoolOptions};
 pub use recurrent::{RecurrentWeights, Steps};
 pub use rnn::RnnActivation;
+pub use scaled_dot_product_attention::{AttentionMask, AttentionOptions};
