@@ -29,6 +29,7 @@ mod avg_pool;
 mod batch_norm;
 mod bilinear;
 mod checkpoint;
+mod classic_names;
 mod conv;
 mod conv_transpose;
 mod dropout;
