@@ -21,6 +21,7 @@ mod lanes;
 pub mod map;
 pub mod mask;
 pub mod math;
+pub mod moments;
 pub mod norm;
 pub mod parallel;
 pub mod peak;

@@ -37,6 +37,7 @@ pub trait Real:
     + crate::map::MapKernels<Self>
     + crate::map::WalkKernels<Self>
     + crate::mask::MaskKernels<Self>
+    + crate::moments::MomentKernels<Self>
     + crate::gemm::GemmKernels<Self>
     + crate::norm::BatchNormKernels<Self>
     + crate::norm::LayerNormKernels<Self>
@@ -111,6 +112,8 @@ pub trait Real:
     fn cos(self) -> Self;
     /// The largest integer not above `self`.
     fn floor(self) -> Self;
+    /// The nearest integer; of two that are equally near, the even one.
+    fn round_ties_even(self) -> Self;
     /// The larger of two numbers; NaN if either is NaN, as in PyTorch.
     fn maximum(self, other: Self) -> Self;
     /// The smaller of two numbers; NaN if either is NaN, as in PyTorch.
@@ -216,6 +219,10 @@ macro_rules! real {
             #[inline(always)]
             fn floor(self) -> Self {
                 $t::floor(self)
+            }
+            #[inline(always)]
+            fn round_ties_even(self) -> Self {
+                $t::round_ties_even(self)
             }
             #[inline(always)]
             fn maximum(self, other: Self) -> Self {
