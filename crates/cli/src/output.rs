@@ -77,14 +77,10 @@ impl Progress for Bar<'_> {
     fn epoch_done(&mut self, metrics: &EpochMetrics) {
         self.bar.finish_and_clear();
         let EpochMetrics { epoch, loss, accuracy, seconds } = metrics;
-        let accuracy = 100.0 * accuracy;
+        let accuracy = accuracy.map(|share| format!("  accuracy {:6.2} %", 100.0 * share)).unwrap_or_default();
         let width = self.epochs.to_string().len();
-        writeln!(
-            self.out,
-            "epoch {epoch:>width$}/{}  loss {loss:.4}  accuracy {accuracy:6.2} %  {seconds:.2} s",
-            self.epochs
-        )
-        .expect("a transcript takes everything");
+        writeln!(self.out, "epoch {epoch:>width$}/{}  loss {loss:.4}{accuracy}  {seconds:.2} s", self.epochs)
+            .expect("a transcript takes everything");
     }
 }
 

@@ -103,6 +103,26 @@ pub enum DataError {
         /// The offending value.
         value: f32,
     },
+    /// A time series without a single step.
+    #[error("series {series:?} is empty")]
+    EmptySeries {
+        /// The series.
+        series: String,
+    },
+    /// A time series that cannot be used, or not so.
+    #[error("series {series:?}: {problem}")]
+    Series {
+        /// The series.
+        series: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A text that cannot be used, or not so.
+    #[error("{problem}")]
+    Text {
+        /// What is wrong.
+        problem: String,
+    },
     /// Means and deviations that cannot scale anything.
     #[error("unusable scale: {problem}")]
     Scale {

@@ -9,6 +9,9 @@
 //!    part alone.
 //! 4. [`Dataset::batches`] hands out shuffled batches, epoch after epoch.
 //!
+//! Sequences have their own path: [`Series`] (from a CSV file with the feature `csv`, or [`mackey_glass`]) is cut in
+//! [`Windows`]; text becomes tokens through a [`Vocabulary`] and batches through [`TokenStreams`], [`pad`] and [`length_buckets`].
+//!
 //! Whatever comes from outside gives a [`DataError`] of one line. Every random choice draws on a generator that the
 //! caller passes, and is the same on every platform.
 //!
@@ -28,14 +31,21 @@
 
 mod batches;
 mod catalog;
+#[cfg(feature = "csv")]
+mod csv;
 mod dataset;
 mod embedded;
 mod error;
 mod idx;
+mod mackey_glass;
 mod mnist;
 mod scale;
+mod season;
+mod series;
 mod source;
 mod split;
+mod text;
+mod windows;
 
 pub use batches::Batches;
 pub use catalog::{CatalogEntry, Location, catalog};
@@ -43,6 +53,11 @@ pub use dataset::Dataset;
 pub use embedded::{digits, iris, wine};
 pub use error::DataError;
 pub use idx::{Idx, read_idx, read_idx_shape};
+pub use mackey_glass::mackey_glass;
 pub use mnist::mnist_folder;
 pub use scale::Standardizer;
+pub use season::season;
+pub use series::Series;
 pub use source::{DATA_VARIABLE, Loaded, TRAIN_FRACTION, load};
+pub use text::{Padded, TokenBatch, TokenStreams, Tokenization, Vocabulary, length_buckets, pad, split_tokens};
+pub use windows::{WindowOptions, WindowSplit, Windows};

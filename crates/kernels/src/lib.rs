@@ -29,6 +29,7 @@ pub mod pool;
 pub mod random;
 pub mod real;
 pub mod reduce;
+pub mod rows;
 pub mod simd;
 pub mod softmax;
 pub mod update;

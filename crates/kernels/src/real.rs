@@ -41,8 +41,10 @@ pub trait Real:
     + crate::gemm::GemmKernels<Self>
     + crate::norm::BatchNormKernels<Self>
     + crate::norm::LayerNormKernels<Self>
+    + crate::norm::RmsNormKernels<Self>
     + crate::random::RandomKernels<Self>
     + crate::reduce::ReduceKernels<Self>
+    + crate::rows::RowKernels<Self>
     + crate::softmax::SoftmaxKernels<Self>
     + crate::update::UpdateKernels<Self>
     + crate::view::ViewKernels<Self>

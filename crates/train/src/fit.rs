@@ -1,16 +1,14 @@
 //! [`fit`]: the training loop.
 
-use crate::Progress;
-use crate::evaluate::predicted_classes;
-use chainrule_data::Dataset;
-use chainrule_layers::{Layer, Mode};
-use chainrule_optim::Optimizer;
+use crate::{Objective, Progress};
+use chainrule_layers::{Mode, Module};
+use chainrule_optim::{Optimizer, clip_grad_norm};
 use chainrule_tensor::Rng;
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
 /// How [`fit`] runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FitOptions {
     /// How often the training data is passed through.
     pub epochs: usize,
@@ -19,6 +17,8 @@ pub struct FitOptions {
     /// Whether the learning rate falls from batch to batch, on a straight line from what the optimizer has to 0 after the
     /// last batch, or stays.
     pub anneal: bool,
+    /// The largest norm that the gradient of a batch may have, if there is one: longer gradients are shortened to it.
+    pub clip: Option<f64>,
 }
 
 /// What one epoch came to. Loss and accuracy are those of the training batches as they went by, while the parameters
@@ -29,8 +29,9 @@ pub struct EpochMetrics {
     pub epoch: usize,
     /// The mean loss of a sample.
     pub loss: f64,
-    /// The share of samples whose class was predicted.
-    pub accuracy: f64,
+    /// The share of samples whose class was predicted, where there are classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<f64>,
     /// How long the epoch took.
     pub seconds: f64,
 }
@@ -56,7 +57,8 @@ pub enum FitError {
     },
 }
 
-/// Trains a classifier, a net from inputs to logits, with the mean cross entropy.
+/// Trains a net for an objective: on a [`Dataset`](chainrule_data::Dataset), a classifier from inputs to logits, with the mean
+/// cross entropy; on [`Windows`](chainrule_data::Windows), a forecaster with the mean squared error.
 ///
 /// All randomness (order of the samples, dropout) comes from `rng`, so the same seed gives the same bits.
 ///
@@ -64,46 +66,50 @@ pub enum FitError {
 /// If the loss or, in the end, a parameter becomes infinite or NaN. The net keeps what it has become.
 ///
 /// # Panics
-/// If the batch size is 0, or the net does not map the inputs to a logit for each class.
-pub fn fit(
-    net: &mut impl Layer,
+/// If the batch size is 0, or the net's outputs are not what the objective expects.
+pub fn fit<N: Module, O: Objective<N> + ?Sized>(
+    net: &mut N,
     optimizer: &mut dyn Optimizer,
-    data: &Dataset,
+    data: &O,
     options: FitOptions,
     rng: &mut Rng,
     progress: &mut dyn Progress,
 ) -> Result<Vec<EpochMetrics>, FitError> {
     let mut history = Vec::new();
     let initial_lr = optimizer.lr();
-    let steps = options.epochs as f64 * data.len().div_ceil(options.batch) as f64;
     let mut step = 0.0;
     for epoch in 1..=options.epochs {
         let started = Instant::now();
         let batches = data.batches(options.batch, rng);
         progress.epoch_started(epoch, batches.len());
-        let (mut total_loss, mut hits) = (0.0, 0);
-        for (i, (x, labels)) in batches.enumerate() {
-            let logits = net.call(&x, &mut Mode::Train(rng));
-            let loss = logits.cross_entropy(&labels);
-            let value = f64::from(loss.item());
+        let steps = (options.epochs * batches.len()) as f64;
+        let (mut total_loss, mut hits, mut samples) = (0.0, Some(0), 0);
+        for (i, batch) in batches.enumerate() {
+            let outcome = data.loss(net, batch, &mut Mode::Train(rng));
+            let value = f64::from(outcome.loss.item());
             if !value.is_finite() {
                 return Err(FitError::Diverged { epoch, batch: i + 1, loss: value });
             }
-            let grads = loss.backward();
+            let mut grads = outcome.loss.backward();
+            drop(outcome.loss);
+            if let Some(norm) = options.clip {
+                clip_grad_norm(&mut grads, norm);
+            }
             if options.anneal {
                 optimizer.set_lr(initial_lr * (1.0 - step / steps));
             }
             optimizer.step(net, &grads);
             step += 1.0;
-            total_loss += value * labels.len() as f64;
-            hits += predicted_classes(&logits).zip(&labels).filter(|(predicted, label)| predicted == *label).count();
+            total_loss += value * outcome.samples as f64;
+            samples += outcome.samples;
+            hits = hits.zip(outcome.hits).map(|(all, new)| all + new);
             progress.batch_done(value);
         }
-        let samples = data.len() as f64;
+        let samples = samples as f64;
         let metrics = EpochMetrics {
             epoch,
             loss: total_loss / samples,
-            accuracy: hits as f64 / samples,
+            accuracy: hits.map(|hits| hits as f64 / samples),
             seconds: started.elapsed().as_secs_f64(),
         };
         progress.epoch_done(&metrics);

@@ -5,14 +5,15 @@ use chainrule_layers::write_whole;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// A run: what was trained on what, how it went, how good it is.
+/// A run: what was trained on what, how it went, how good it is. `M` is what the task is judged by: [`TestMetrics`],
+/// [`ForecastMetrics`](crate::ForecastMetrics) or [`LanguageMetrics`](crate::LanguageMetrics).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Report {
+pub struct Report<M = TestMetrics> {
     /// The model's name.
     pub model: String,
     /// The data set's name.
     pub data: String,
-    /// The kind of task: `"classification"`.
+    /// The kind of task: `"classification"`, `"forecasting"` or `"language modeling"`.
     pub task: String,
     /// The seed of all randomness.
     pub seed: u64,
@@ -21,7 +22,7 @@ pub struct Report {
     /// Each epoch in turn.
     pub epochs: Vec<EpochMetrics>,
     /// The judgment on the test data.
-    pub test: TestMetrics,
+    pub test: M,
     /// How long training took, without reading data and judging.
     pub train_seconds: f64,
 }
@@ -62,7 +63,7 @@ pub struct ReportError {
     cause: std::io::Error,
 }
 
-impl Report {
+impl<M: Serialize> Report<M> {
     /// Writes the report as JSON. The file appears whole or not at all.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ fn report() -> Report {
         task: "classification".into(),
         seed: u64::MAX,
         threads: 2,
-        epochs: vec![EpochMetrics { epoch: 1, loss: 0.1 + 0.2, accuracy: 1.0 / 3.0, seconds: 1e-9 }],
+        epochs: vec![EpochMetrics { epoch: 1, loss: 0.1 + 0.2, accuracy: Some(1.0 / 3.0), seconds: 1e-9 }],
         test: TestMetrics::from(&Evaluation { loss: 0.7, confusion }),
         train_seconds: 1.5,
     }

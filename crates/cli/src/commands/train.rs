@@ -39,7 +39,7 @@ pub(crate) fn train(args: &TrainArgs) -> Result<(), CliError> {
     let epochs = args.epochs.unwrap_or(1000usize.div_ceil(train.len().div_ceil(args.batch)).clamp(3, 200));
     let mut bar = Bar::new(epochs, &mut out);
     let progress: &mut dyn Progress = if args.quiet { &mut Silent } else { &mut bar };
-    let options = FitOptions { epochs, batch: args.batch, anneal: true };
+    let options = FitOptions { epochs, batch: args.batch, anneal: true, clip: None };
     let mut optimizer = optimizer(args);
     let started = Instant::now();
     let epochs = chainrule::train::fit(&mut model.net, &mut *optimizer, &train, options, &mut rng, progress)?;

@@ -2,7 +2,8 @@
 
 use std::marker::PhantomData;
 
-use crate::gemm::{Lane, Lanes, One};
+use crate::Real;
+use crate::gemm::{Lane, Lanes, Tile};
 use crate::simd::{self, Kernel, Level};
 
 /// A piece of work over registers. Mark `run`, and what it calls, `#[inline(always)]`.
@@ -31,7 +32,7 @@ pub(super) fn dispatch<T: Lanes, K: LaneKernel<T>>(kernel: K) {
     // SAFETY: `level` is one that the machine has.
     unsafe {
         match simd::level() {
-            Level::Portable => One::<T>::enter(With::<K, One<T>>(kernel, PhantomData)),
+            Level::Portable => Group::<T>::enter(With::<K, Group<T>>(kernel, PhantomData)),
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => T::Half::enter(With::<K, T::Half>(kernel, PhantomData)),
             #[cfg(target_arch = "x86_64")]
@@ -39,5 +40,72 @@ pub(super) fn dispatch<T: Lanes, K: LaneKernel<T>>(kernel: K) {
             #[cfg(not(target_arch = "x86_64"))]
             _ => unreachable!("the level is not available"),
         }
+    }
+}
+
+/// Numbers side by side, for levels without registers of their own: the compiler makes what it can of them.
+#[derive(Clone, Copy)]
+struct Group<T>([T; 4]);
+
+impl<T: Real> Group<T> {
+    #[inline(always)]
+    fn each(f: impl Fn(usize) -> T) -> Self {
+        Group(std::array::from_fn(f))
+    }
+}
+
+impl<T: Real> Lane for Group<T> {
+    type Num = T;
+    const LANES: usize = 4;
+    const ROWS: usize = 1;
+
+    unsafe fn enter<K: Kernel>(kernel: K) -> K::Output {
+        kernel.run()
+    }
+    unsafe fn compute(_: &Tile<T>) {
+        unreachable!("products have tiles of other lanes")
+    }
+    #[inline(always)]
+    unsafe fn splat(x: T) -> Self {
+        Group([x; 4])
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const T) -> Self {
+        // SAFETY: the caller's; arrays are aligned as their numbers are.
+        Group(unsafe { from.cast::<[T; 4]>().read() })
+    }
+    #[inline(always)]
+    unsafe fn load_first(from: *const T, count: usize) -> Self {
+        // SAFETY: the caller's: only the first `count` numbers are read.
+        Self::each(|i| if i < count { unsafe { from.add(i).read() } } else { T::ZERO })
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut T) {
+        // SAFETY: as for `load`.
+        unsafe { to.cast::<[T; 4]>().write(self.0) }
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, to: *mut T, count: usize) {
+        for (i, &x) in self.0.iter().enumerate().take(count) {
+            // SAFETY: the caller's.
+            unsafe { to.add(i).write(x) }
+        }
+    }
+    #[inline(always)]
+    unsafe fn add_product(self, a: Self, b: Self) -> Self {
+        Self::each(|i| self.0[i] + a.0[i] * b.0[i])
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        Self::each(|i| self.0[i] + other.0[i])
+    }
+    #[inline(always)]
+    unsafe fn relu(self) -> Self {
+        Self::each(|i| self.0[i].maximum(T::ZERO))
+    }
+    #[inline(always)]
+    unsafe fn zip(a: Self, b: Self) -> (Self, Self) {
+        let turn = |i: usize| if i.is_multiple_of(2) { a.0[i / 2] } else { b.0[i / 2] };
+        (Self::each(turn), Self::each(|i| turn(4 + i)))
     }
 }

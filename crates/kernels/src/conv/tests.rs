@@ -101,6 +101,8 @@ fn special() -> Vec<Conv2d> {
         square([2, 4, 12], 10, [5, 1, 2, 1, 4]),  // depthwise with a multiplier
         square([3, 1, 32], 28, [3, 1, 0, 1, 1]),  // one channel
         square([2, 32, 64], 26, [3, 1, 0, 1, 1]), // 3x3
+        square([5, 17, 20], 23, [3, 1, 1, 1, 1]), // 3x3, many tiles, odd sizes
+        square([4, 70, 34], 26, [3, 1, 0, 1, 1]), // 3x3, many tiles, many channels
         square([3, 16, 16], 7, [3, 1, 1, 1, 1]),  // 3x3, odd size, padded
         square([2, 33, 18], 10, [3, 1, 2, 1, 1]), // 3x3, odd channels, wide padding
         square([1, 17, 40], 5, [3, 1, 0, 1, 1]),  // 3x3, batch 1

@@ -39,7 +39,7 @@ concrete! {
 }
 
 /// Checks the lengths and returns the number of rows.
-fn check(op: &str, cols: usize, full: &[usize], rows: &[usize], columns: &[usize]) -> usize {
+pub(super) fn check(op: &str, cols: usize, full: &[usize], rows: &[usize], columns: &[usize]) -> usize {
     let n = rows[0];
     assert!(full.iter().all(|&len| len == n * cols), "{op}: {full:?} elements are not {n} rows of {cols}");
     assert!(rows.iter().all(|&len| len == n), "{op}: {rows:?} numbers for {n} rows");
@@ -196,7 +196,7 @@ impl<T: Real> Kernel for Backward<'_, T> {
 }
 
 #[inline(always)]
-fn product<T: Real>(a: &[T], b: &[T], out: &mut [T]) {
+pub(super) fn product<T: Real>(a: &[T], b: &[T], out: &mut [T]) {
     for ((out, &a), &b) in out.iter_mut().zip(a).zip(b) {
         *out = a * b;
     }

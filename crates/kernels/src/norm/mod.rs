@@ -1,9 +1,10 @@
 //! Normalization: values are brought to mean 0 and variance 1, then scaled and shifted by learned numbers.
 //!
 //! * [`batch_norm`]: each channel over a batch, and over the positions of its images;
-//! * [`layer_norm`]: each row by itself.
+//! * [`layer_norm`]: each row by itself;
+//! * [`rms_norm`]: each row by itself, by its length alone.
 //!
-//! Both rest on moments that lose no digits, however long the data and however far from 0 their mean.
+//! The first two rest on moments that lose no digits, however long the data and however far from 0 their mean.
 
 // The kernels take slices and sizes, one by one: structs of references would only move the names.
 #![allow(clippy::too_many_arguments)]
@@ -11,9 +12,11 @@
 mod batch;
 mod channels;
 mod layer;
+mod rms;
 
 pub use batch::{BatchNormKernels, batch_norm, batch_norm_backward, batch_stats};
 pub use layer::{LayerNormKernels, layer_norm, layer_norm_backward};
+pub use rms::{RmsNormKernels, rms_norm, rms_norm_backward};
 
 /// Elements in a piece of parallel work.
 const PIECE: usize = 1 << 15;

@@ -1,5 +1,6 @@
 //! From the name of an operation and its parameters to the call: one file for each generator of fixtures.
 
+mod attention;
 mod convolutions;
 mod elementwise;
 mod losses;
@@ -21,6 +22,7 @@ pub(crate) type Results<T> = (Tensor<T>, Vec<Tensor<T>>);
 /// If the operation is unknown.
 pub(crate) fn call<T: Real>(op: &str, params: &Params, x: &[Tensor<T>]) -> Results<T> {
     let parts = [
+        attention::call::<T>,
         convolutions::call::<T>,
         elementwise::call::<T>,
         losses::call::<T>,

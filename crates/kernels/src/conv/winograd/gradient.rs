@@ -1,133 +1,100 @@
 //! The gradient of the weights in Winograd's form: `dU[e] = V[e]^T G[e]`, `dw = G^T dU G`.
 
-use std::ops::Range;
-
-use super::strip::{Strip, from_lanes};
-use super::transform::{self, LANES};
-use super::{Blocks, ELEMENTS, Inputs, Pass, TILE, lanes, padded, spread};
-use crate::conv::lanes::{LaneKernel, dispatch};
+use super::images::{Inputs, OutputGrads};
+use super::weights::WeightGrads;
+use super::{Blocks, ELEMENTS, Pass, padded, spaced, spread};
+use crate::conv::lanes::dispatch;
 use crate::conv::{Conv2d, add_shares, shared::Shared};
-use crate::gemm::{Element, Epilogue, Lane, MAX_LANES, Mat, gemm};
-use crate::{Accum, Buffer, Real, parallel};
+use crate::gemm::{Element, Epilogue, Mat, gemm};
+use crate::{Accum, Buffer, parallel};
 
-/// Input channels of a piece of work.
+/// Inner and outer channels of a piece of work: their `dU` stays in the cache.
 const CHANNELS: usize = 64;
 /// Pieces of work, at least, if there are as many blocks of tiles.
 const PIECES: usize = 8;
 
-/// Transforms rows of tiles of the outputs' gradient: `v[e][tile, o]`.
-struct OutputGrads<'a, T> {
-    pass: &'a Pass,
-    blocks: &'a Blocks,
-    rows: Range<usize>,
-    g: &'a [T],
-    v: &'a mut [T],
-}
-
-impl<T: Real> LaneKernel<T> for OutputGrads<'_, T> {
-    #[inline(always)]
-    unsafe fn run<L: Lane<Num = T>>(self) {
-        let OutputGrads { pass, blocks, rows, g, v } = self;
-        let plane = pass.output[0] * pass.output[1];
-        let width = padded(pass.outer);
-        let pitch = rows.len() * blocks.across * width;
-        let size = [TILE, TILE * blocks.across];
-        let mut strip = Buffer::unspecified(size[0] * size[1] * LANES);
-        let (strip, _) = strip.as_chunks_mut::<LANES>();
-        let mut half = [[T::ZERO; LANES]; ELEMENTS];
-        let mut to = [[T::ZERO; LANES]; ELEMENTS];
-        for (at, row) in rows.enumerate() {
-            let place = Strip { image: pass.output, size, top: row % blocks.down * TILE, padding: 0 };
-            for group in (0..pass.outer).step_by(LANES) {
-                let first = row / blocks.down * pass.outer + group;
-                // SAFETY: the caller entered `L`.
-                unsafe { place.read::<L>(&g[first * plane..], LANES.min(pass.outer - group), strip) };
-                for tile in 0..blocks.across {
-                    let from = |i, j| &strip[i * size[1] + tile * TILE + j];
-                    transform::output_grad_tile(from, &mut half, &mut to);
-                    spread(&to, &mut v[(at * blocks.across + tile) * width + group..], pitch);
-                }
-            }
-        }
-    }
-}
-
-/// Transforms `du[e][c, o]` back and writes it to the weights of some input channels.
-struct WeightGrads<'a, T> {
-    pass: &'a Pass,
-    channels: Range<usize>,
-    du: &'a [T],
-    dw: &'a Shared<'a, T>,
-    /// Where the weights start.
-    at: usize,
-}
-
-impl<T: Real> LaneKernel<T> for WeightGrads<'_, T> {
-    #[inline(always)]
-    unsafe fn run<L: Lane<Num = T>>(self) {
-        let WeightGrads { pass, channels, du, dw, at } = self;
-        let width = padded(pass.outer);
-        let pitch = channels.len() * width;
-        let mut half = [[T::ZERO; LANES]; ELEMENTS];
-        let zero = [T::ZERO; LANES];
-        let mut to = [[T::ZERO; LANES]; MAX_LANES];
-        for group in (0..pass.outer).step_by(LANES) {
-            for (c, channel) in channels.clone().enumerate() {
-                let du = &du[c * width + group..];
-                transform::weight_grad_tile(
-                    |i, j| lanes(&du[(i * 6 + j) * pitch..]),
-                    &mut half,
-                    to.first_chunk_mut().expect("nine are there"),
-                );
-                let count = LANES.min(pass.outer - group);
-                let pitch = pass.inner * 9;
-                let start = at + (group * pass.inner + channel) * 9;
-                // SAFETY: `place` checks that all of it lies inside; each piece of work has its own share of `dw` or its
-                // own channels. `to` has room behind the nine for a register.
-                unsafe {
-                    let dw = dw.place(start, (count - 1) * pitch + 9);
-                    from_lanes::<L>(to.as_flattened().as_ptr(), zero.as_ptr(), count, 9, dw, pitch);
-                }
-            }
-        }
-    }
-}
-
-/// [`weight_grad`](crate::conv::weight_grad) where this path [`applies`](super::applies). Pieces: some channels of a fixed
-/// share of the tiles; the shares are added up in order.
+/// [`weight_grad`](crate::conv::weight_grad) where this path [`applies`](super::applies).
 pub(in crate::conv) fn weight_grad<T: Element>(geometry: &Conv2d, x: &[T], g: &[T], dw: &mut [T]) {
     let pass = Pass::forward(geometry);
     let blocks = pass.blocks();
-    let parts = pass.inner.div_ceil(CHANNELS);
+    if blocks.count() == 1 {
+        few(&pass, &blocks, x, g, dw);
+    } else {
+        many(&pass, &blocks, x, g, dw);
+    }
+}
+
+/// The parts of some channels.
+fn part(channels: usize, i: usize) -> std::ops::Range<usize> {
+    i * CHANNELS..channels.min((i + 1) * CHANNELS)
+}
+
+/// Many tiles. Pieces: some channels over a fixed share of the tiles; the shares are added up in order.
+fn many<T: Element>(pass: &Pass, blocks: &Blocks, x: &[T], g: &[T], dw: &mut [T]) {
+    let [inner_parts, outer_parts] = [pass.inner, pass.outer].map(|n| n.div_ceil(CHANNELS));
+    let parts = inner_parts * outer_parts;
     let together = blocks.count().div_ceil(PIECES.div_ceil(parts));
     let shares = blocks.count().div_ceil(together);
     let len = dw.len();
     let mut partial = Buffer::unspecified(if shares > 1 { shares * len } else { 0 });
     let target = Shared::new(if shares > 1 { &mut partial } else { &mut *dw });
     parallel::for_each(shares * parts, |piece| {
-        let (share, part) = (piece / parts, piece % parts);
-        let channels = part * CHANNELS..pass.inner.min((part + 1) * CHANNELS);
-        let (height, width) = (channels.len(), padded(pass.outer));
-        let most = blocks.together * blocks.across * ELEMENTS;
-        let mut inputs = Buffer::unspecified(most * padded(height));
-        let mut outputs = Buffer::unspecified(most * width);
-        let mut du = Buffer::unspecified(ELEMENTS * height * width);
+        let (share, part_of) = (piece / parts, piece % parts);
+        let (inner, outer) = (part(pass.inner, part_of % inner_parts), part(pass.outer, part_of / inner_parts));
+        let (height, width) = (padded(inner.len()), padded(outer.len()));
+        let most = blocks.together * blocks.across;
+        let mut inputs = Buffer::unspecified(ELEMENTS * spaced(most * height));
+        let mut outputs = Buffer::unspecified(ELEMENTS * spaced(most * width));
+        let pitch = spaced(height * width);
+        let mut du = Buffer::unspecified(ELEMENTS * pitch);
         for block in share * together..blocks.count().min((share + 1) * together) {
             let rows = blocks.rows(block);
             let tiles = rows.len() * blocks.across;
-            let (channels, v) = (channels.clone(), &mut inputs[..]);
-            dispatch(Inputs { pass: &pass, blocks: &blocks, rows: rows.clone(), channels, x, v });
-            dispatch(OutputGrads { pass: &pass, blocks: &blocks, rows, g, v: &mut outputs });
+            let (v, all) = (&Shared::new(&mut inputs), inner.clone());
+            dispatch(Inputs { pass, blocks, rows: rows.clone(), channels: inner.clone(), x, v, all });
+            let (v, all) = (&Shared::new(&mut outputs), outer.clone());
+            dispatch(OutputGrads { pass, blocks, rows, channels: outer.clone(), g, v, all });
             let accum = if block == share * together { Accum::Replace } else { Accum::Add };
-            for (e, du) in du.chunks_exact_mut(height * width).enumerate() {
-                let v = Mat::new(&inputs[e * tiles * padded(height)..], tiles, height, padded(height), 1);
-                let g = Mat::row_major(&outputs[e * tiles * width..], tiles, width);
-                gemm(v.t(), g, du, Epilogue::plain(accum));
+            for (e, du) in du.chunks_exact_mut(pitch).enumerate() {
+                let v = Mat::new(&inputs[e * spaced(tiles * height)..], tiles, inner.len(), height, 1);
+                let g = Mat::row_major(&outputs[e * spaced(tiles * width)..], tiles, width);
+                gemm(v.t(), g, &mut du[..inner.len() * width], Epilogue::plain(accum));
             }
         }
-        dispatch(WeightGrads { pass: &pass, channels, du: &du, dw: &target, at: share * len });
+        dispatch(WeightGrads { all_inner: pass.inner, inner, outer, du: &du, pitch, dw: &target, at: share * len });
     });
     if shares > 1 {
         add_shares(&partial, dw);
     }
+}
+
+/// Few tiles: they are transformed first. Pieces: some channels.
+fn few<T: Element>(pass: &Pass, blocks: &Blocks, x: &[T], g: &[T], dw: &mut [T]) {
+    let (rows, tiles) = (0..blocks.rows, blocks.rows * blocks.across);
+    let (inner, outer) = (0..pass.inner, 0..pass.outer);
+    let (height, width) = (padded(pass.inner), padded(pass.outer));
+    let mut inputs = Buffer::unspecified(ELEMENTS * spaced(tiles * height));
+    let v = &Shared::new(&mut inputs);
+    spread(pass.inner, tiles, |channels| {
+        dispatch(Inputs { pass, blocks, rows: rows.clone(), channels, x, v, all: inner.clone() });
+    });
+    let mut outputs = Buffer::unspecified(ELEMENTS * spaced(tiles * width));
+    let v = &Shared::new(&mut outputs);
+    spread(pass.outer, tiles, |channels| {
+        dispatch(OutputGrads { pass, blocks, rows: rows.clone(), channels, g, v, all: outer.clone() });
+    });
+    let dw = Shared::new(dw);
+    let [inner_parts, outer_parts] = [pass.inner, pass.outer].map(|n| n.div_ceil(CHANNELS));
+    parallel::for_each(inner_parts * outer_parts, |piece| {
+        let (inner, outer) = (part(pass.inner, piece % inner_parts), part(pass.outer, piece / inner_parts));
+        let columns = padded(outer.len());
+        let pitch = spaced(inner.len() * columns);
+        let mut du = Buffer::unspecified(ELEMENTS * pitch);
+        for (e, du) in du.chunks_exact_mut(pitch).enumerate() {
+            let v = Mat::new(&inputs[e * spaced(tiles * height) + inner.start..], tiles, inner.len(), height, 1);
+            let g = Mat::new(&outputs[e * spaced(tiles * width) + outer.start..], tiles, columns, width, 1);
+            gemm(v.t(), g, &mut du[..inner.len() * columns], Epilogue::plain(Accum::Replace));
+        }
+        dispatch(WeightGrads { all_inner: pass.inner, inner, outer, du: &du, pitch, dw: &dw, at: 0 });
+    });
 }

@@ -13,22 +13,33 @@
 //! The transforms round too: the root-mean-square error is two to four times that of a direct sum (a test measures it).
 
 mod gradient;
+mod images;
 mod strip;
 mod transform;
+mod weights;
 
-use super::lanes::{LaneKernel, dispatch};
+use std::ops::Range;
+
+use super::lanes::dispatch;
 use super::{Conv2d, shared::Shared};
-use crate::gemm::{Element, Epilogue, Lane, MAX_LANES, Mat, gemm};
-use crate::{Accum, Buffer, Real, parallel};
-use strip::Strip;
-use transform::{LANES, Lanes};
+use crate::gemm::{Element, Epilogue, MAX_LANES, Mat, gemm};
+use crate::{Accum, Buffer, parallel};
+use images::{Inputs, Outputs};
+use weights::{Filters, Weights};
 
 /// Elements of a transformed tile.
 const ELEMENTS: usize = 36;
 /// Rows and columns of outputs of a tile.
 const TILE: usize = 4;
-/// Tiles of a block, about: enough for good products, few enough for the cache.
-const BLOCK_TILES: usize = 64;
+/// Tiles of a block, about: enough for good products, three times the rows of a register tile, and few enough for the cache.
+const BLOCK_TILES: usize = 42;
+/// Up to so many tiles are one block.
+const FEW_TILES: usize = 128;
+/// Outer and inner channels of a block of weights, where tiles are few.
+const FEW_OUTER: usize = 32;
+const FEW_INNER: usize = 64;
+/// Transformed lane groups that are worth a thread: some 10 microseconds.
+const PIECE: usize = 256;
 
 /// Whether this path computes the geometry, and in less time than a direct sum.
 pub(super) fn applies(geometry: &Conv2d) -> bool {
@@ -40,7 +51,7 @@ pub(super) fn applies(geometry: &Conv2d) -> bool {
         && geometry.groups == 1
         && geometry.padding.iter().all(|&p| p <= 2)
         && geometry.padding[0] == geometry.padding[1]
-        && geometry.in_channels.min(geometry.out_channels) >= LANES
+        && geometry.in_channels.min(geometry.out_channels) >= MAX_LANES
         // Multiplications wasted on the rest of incomplete tiles.
         && height * width >= 8 * tiles
 }
@@ -73,7 +84,8 @@ impl Pass {
     fn blocks(&self) -> Blocks {
         let [down, across] = self.output.map(|n| n.div_ceil(TILE));
         let rows = self.batch * down;
-        Blocks { across, down, rows, together: (BLOCK_TILES / across).clamp(1, rows) }
+        let together = if rows * across <= FEW_TILES { rows } else { (BLOCK_TILES / across).clamp(1, rows) };
+        Blocks { across, down, rows, together }
     }
 }
 
@@ -83,207 +95,96 @@ impl Blocks {
     }
 
     /// Rows of tiles of a block.
-    fn rows(&self, block: usize) -> std::ops::Range<usize> {
+    fn rows(&self, block: usize) -> Range<usize> {
         block * self.together..self.rows.min((block + 1) * self.together)
     }
 }
 
 /// The next multiple of a lane group.
 fn padded(channels: usize) -> usize {
-    channels.next_multiple_of(LANES)
+    channels.next_multiple_of(MAX_LANES)
 }
 
-/// The lane group at the start of a slice.
-#[inline(always)]
-fn lanes<T>(from: &[T]) -> &Lanes<T> {
-    from.first_chunk().expect("a whole group of lanes")
+/// A distance for `len` numbers: an odd number of cache lines, so that what stands at multiples of it falls into
+/// different sets of the caches.
+fn spaced(len: usize) -> usize {
+    (len.div_ceil(MAX_LANES) | 1) * MAX_LANES
 }
 
-/// Stores the elements of a transformed tile, `pitch` apart.
-#[inline(always)]
-fn spread<T: Real>(tile: &[Lanes<T>; ELEMENTS], to: &mut [T], pitch: usize) {
-    for (e, lanes) in tile.iter().enumerate() {
-        to[e * pitch..e * pitch + LANES].copy_from_slice(lanes);
-    }
+/// Calls `work` for ranges that cover `0..len`, in pieces of whole lane groups worth a thread: `costs` is about the number
+/// of transformed lane groups of each.
+fn spread(len: usize, costs: usize, work: impl Fn(Range<usize>) + Sync + Send) {
+    let piece = MAX_LANES * (PIECE / costs.max(1)).max(1);
+    parallel::for_each(len.div_ceil(piece), |i| work(i * piece..len.min((i + 1) * piece)));
 }
 
-/// Transforms rows of input tiles: `v[e][tile, c]` for some channels.
-struct Inputs<'a, T> {
-    pass: &'a Pass,
-    blocks: &'a Blocks,
-    rows: std::ops::Range<usize>,
-    channels: std::ops::Range<usize>,
-    x: &'a [T],
-    v: &'a mut [T],
-}
-
-impl<T: Real> LaneKernel<T> for Inputs<'_, T> {
-    #[inline(always)]
-    unsafe fn run<L: Lane<Num = T>>(self) {
-        let Inputs { pass, blocks, rows, channels, x, v } = self;
-        let plane = pass.input[0] * pass.input[1];
-        let width = padded(channels.len());
-        let pitch = rows.len() * blocks.across * width;
-        let mut strip = Buffer::unspecified(6 * (TILE * blocks.across + 2) * LANES);
-        let (strip, _) = strip.as_chunks_mut::<LANES>();
-        let mut half = [[T::ZERO; LANES]; ELEMENTS];
-        let mut to = [[T::ZERO; LANES]; ELEMENTS];
-        for (at, row) in rows.enumerate() {
-            let place = Strip {
-                image: pass.input,
-                size: [6, TILE * blocks.across + 2],
-                top: row % blocks.down * TILE,
-                padding: pass.padding,
-            };
-            for group in (0..channels.len()).step_by(LANES) {
-                let count = LANES.min(channels.len() - group);
-                let first = row / blocks.down * pass.inner + channels.start + group;
-                // SAFETY: the caller entered `L`.
-                unsafe { place.read::<L>(&x[first * plane..], count, strip) };
-                for tile in 0..blocks.across {
-                    let from = |i, j| &strip[i * place.size[1] + tile * TILE + j];
-                    transform::input_tile(from, &mut half, &mut to);
-                    spread(&to, &mut v[(at * blocks.across + tile) * width + group..], pitch);
-                }
-            }
-        }
-    }
-}
-
-/// Transforms weights: `u[e][c, o]` for some inner and outer channels.
-struct Weights<'a, T> {
-    w: &'a [T],
-    /// Distance of the weights of neighboring outer and inner channels.
-    steps: [usize; 2],
-    /// Turn the 3x3 weights around.
-    turned: bool,
-    inner: std::ops::Range<usize>,
-    outer: std::ops::Range<usize>,
-    u: &'a Shared<'a, T>,
-    /// Distance between elements.
-    pitch: usize,
-}
-
-impl<T: Real> LaneKernel<T> for Weights<'_, T> {
-    #[inline(always)]
-    unsafe fn run<L: Lane<Num = T>>(self) {
-        let Weights { w, steps, turned, inner, outer, u, pitch } = self;
-        let width = padded(outer.len());
-        let mut half = [[T::ZERO; LANES]; ELEMENTS];
-        let mut to = [[T::ZERO; LANES]; ELEMENTS];
-        for group in (0..outer.len()).step_by(LANES) {
-            let count = LANES.min(outer.len() - group);
-            let mut from = [[T::ZERO; LANES]; 9];
-            for c in inner.clone() {
-                let w = &w[(outer.start + group) * steps[0] + c * steps[1]..];
-                assert!(w.len() >= (count - 1) * steps[0] + 9, "the weights are too short");
-                // SAFETY: the 9 weights of each of `count` outer channels are there, and `from` has room for them.
-                unsafe {
-                    strip::to_lanes::<L>(w.as_ptr(), steps[0], count, 9, from.as_flattened_mut().as_mut_ptr());
-                }
-                let tap = |i, j| &from[if turned { 8 - (i * 3 + j) } else { i * 3 + j }];
-                transform::weight_tile(tap, &mut half, &mut to);
-                for (e, lanes) in to.iter().enumerate() {
-                    // SAFETY: each piece of work has its own inner channels, or a `u` of its own.
-                    unsafe { u.part(e * pitch + c * width + group, LANES) }.copy_from_slice(lanes);
-                }
-            }
-        }
-    }
-}
-
-/// Transforms rows of products back and writes the outputs.
-struct Outputs<'a, T> {
-    pass: &'a Pass,
-    blocks: &'a Blocks,
-    rows: std::ops::Range<usize>,
-    channels: std::ops::Range<usize>,
-    m: &'a [T],
-    bias: Option<&'a [T]>,
-    y: &'a Shared<'a, T>,
-}
-
-impl<T: Real> LaneKernel<T> for Outputs<'_, T> {
-    #[inline(always)]
-    unsafe fn run<L: Lane<Num = T>>(self) {
-        let Outputs { pass, blocks, rows, channels, m, bias, y } = self;
-        let plane = pass.output[0] * pass.output[1];
-        let width = padded(channels.len());
-        let pitch = rows.len() * blocks.across * width;
-        let size = [TILE, TILE * blocks.across];
-        let mut strip = Buffer::unspecified((size[0] * size[1] + MAX_LANES) * LANES);
-        let (strip, _) = strip.as_chunks_mut::<LANES>();
-        let mut half = [[T::ZERO; LANES]; ELEMENTS];
-        let mut to = [[T::ZERO; LANES]; TILE * TILE];
-        for (at, row) in rows.enumerate() {
-            let place = Strip { image: pass.output, size, top: row % blocks.down * TILE, padding: 0 };
-            for group in (0..channels.len()).step_by(LANES) {
-                let count = LANES.min(channels.len() - group);
-                for tile in 0..blocks.across {
-                    let m = &m[(at * blocks.across + tile) * width + group..];
-                    transform::output_tile(|i, j| lanes(&m[(i * 6 + j) * pitch..]), &mut half, &mut to);
-                    for (i, to) in to.chunks_exact(TILE).enumerate() {
-                        let start = i * size[1] + tile * TILE;
-                        strip[start..start + TILE].copy_from_slice(to);
-                    }
-                }
-                let channel = channels.start + group;
-                let mut added = [T::ZERO; LANES];
-                if let Some(bias) = bias {
-                    added[..count].copy_from_slice(&bias[channel..][..count]);
-                }
-                let first = row / blocks.down * pass.outer + channel;
-                // SAFETY: each piece of work has its own rows of tiles and channels.
-                unsafe { place.write::<L>(strip, &added, count, y, first * plane) };
-            }
-        }
-    }
-}
-
-/// Computes a pass. The weight from inner channel `c` to outer channel `o` stands at `o * steps[0] + c * steps[1]`.
-fn run<T: Element>(
-    pass: &Pass,
-    x: &[T],
-    (w, steps, turned): (&[T], [usize; 2], bool),
-    bias: Option<&[T]>,
-    y: &mut [T],
-) {
+/// Computes a pass.
+fn run<T: Element>(pass: &Pass, x: &[T], filters: Filters<'_, T>, bias: Option<&[T]>, y: &mut [T]) {
     let blocks = pass.blocks();
-    // Where few tiles meet many weights, blocks of outer channels share the work, and each transforms its own weights.
-    let few = blocks.count() == 1;
-    let wide = if few { padded(pass.outer.div_ceil(4)).clamp(2 * LANES, 4 * LANES) } else { pass.outer };
-    let parts = pass.outer.div_ceil(wide);
-    let pitch = pass.inner * padded(wide);
-    let weights = |inner, outer, u: &Shared<'_, T>| {
-        dispatch(Weights { w, steps, turned, inner, outer, u, pitch });
-    };
-    let mut whole = Buffer::unspecified(if few { 0 } else { ELEMENTS * pitch });
-    if !few {
-        let whole = Shared::new(&mut whole);
-        parallel::for_each(pass.inner.div_ceil(LANES), |group| {
-            weights(group * LANES..pass.inner.min((group + 1) * LANES), 0..pass.outer, &whole);
-        });
+    if blocks.count() == 1 {
+        few(pass, &blocks, x, filters, bias, y);
+    } else {
+        many(pass, &blocks, x, filters, bias, y);
     }
+}
+
+/// Many tiles: all weights are transformed first. Pieces: blocks of tiles.
+fn many<T: Element>(pass: &Pass, blocks: &Blocks, x: &[T], filters: Filters<'_, T>, bias: Option<&[T]>, y: &mut [T]) {
+    let (width, columns) = (padded(pass.inner), padded(pass.outer));
+    let pitch = spaced(pass.inner * columns);
+    let mut u = Buffer::unspecified(ELEMENTS * pitch);
+    let shared = Shared::new(&mut u);
+    spread(pass.inner, columns, |inner| {
+        let at = inner.start;
+        dispatch(Weights { filters, inner, outer: 0..pass.outer, at, u: &shared, pitch });
+    });
     let y = Shared::new(y);
-    parallel::for_each(blocks.count() * parts, |piece| {
-        let (rows, part) = (blocks.rows(piece / parts), piece % parts);
-        let outer = part * wide..pass.outer.min((part + 1) * wide);
-        let mut own = Buffer::unspecified(if few { ELEMENTS * pitch } else { 0 });
-        if few {
-            weights(0..pass.inner, outer.clone(), &Shared::new(&mut own));
-        }
-        let u: &[T] = if few { &own } else { &whole };
+    parallel::for_each(blocks.count(), |block| {
+        let rows = blocks.rows(block);
         let tiles = rows.len() * blocks.across;
-        let (width, columns) = (padded(pass.inner), padded(outer.len()));
-        let mut v = Buffer::unspecified(ELEMENTS * tiles * width);
-        dispatch(Inputs { pass, blocks: &blocks, rows: rows.clone(), channels: 0..pass.inner, x, v: &mut v });
-        let mut m = Buffer::unspecified(ELEMENTS * tiles * columns);
-        for (e, m) in m.chunks_exact_mut(tiles * columns).enumerate() {
-            let v = Mat::new(&v[e * tiles * width..], tiles, pass.inner, width, 1);
+        let mut v = Buffer::unspecified(ELEMENTS * spaced(tiles * width));
+        let all = 0..pass.inner;
+        let shared = Shared::new(&mut v);
+        dispatch(Inputs { pass, blocks, rows: rows.clone(), channels: all.clone(), x, v: &shared, all });
+        let mut m = Buffer::unspecified(ELEMENTS * spaced(tiles * columns));
+        for (e, m) in m.chunks_exact_mut(spaced(tiles * columns)).enumerate() {
+            let v = Mat::new(&v[e * spaced(tiles * width)..], tiles, pass.inner, width, 1);
             let u = Mat::row_major(&u[e * pitch..], pass.inner, columns);
-            gemm(v, u, m, Epilogue::plain(Accum::Replace));
+            gemm(v, u, &mut m[..tiles * columns], Epilogue::plain(Accum::Replace));
         }
-        dispatch(Outputs { pass, blocks: &blocks, rows, channels: outer, m: &m, bias, y: &y });
+        dispatch(Outputs { pass, blocks, rows, channels: 0..pass.outer, m: &m, bias, y: &y });
+    });
+}
+
+/// Few tiles, which meet many weights: all inputs are transformed first. Pieces: blocks of outer channels, which transform
+/// their weights a block of inner channels at a time and use them at once.
+fn few<T: Element>(pass: &Pass, blocks: &Blocks, x: &[T], filters: Filters<'_, T>, bias: Option<&[T]>, y: &mut [T]) {
+    let (rows, all, width) = (0..blocks.rows, 0..pass.inner, padded(pass.inner));
+    let tiles = blocks.rows * blocks.across;
+    let mut v = Buffer::unspecified(ELEMENTS * spaced(tiles * width));
+    let shared = Shared::new(&mut v);
+    spread(pass.inner, tiles, |channels| {
+        dispatch(Inputs { pass, blocks, rows: rows.clone(), channels, x, v: &shared, all: all.clone() });
+    });
+    let y = Shared::new(y);
+    parallel::for_each(pass.outer.div_ceil(FEW_OUTER), |part| {
+        let outer = part * FEW_OUTER..pass.outer.min((part + 1) * FEW_OUTER);
+        let columns = padded(outer.len());
+        let pitch = spaced(FEW_INNER * columns);
+        let mut u = Buffer::unspecified(ELEMENTS * pitch);
+        let mut m = Buffer::unspecified(ELEMENTS * spaced(tiles * columns));
+        for first in all.clone().step_by(FEW_INNER) {
+            let inner = first..pass.inner.min(first + FEW_INNER);
+            let shared = Shared::new(&mut u);
+            dispatch(Weights { filters, inner: inner.clone(), outer: outer.clone(), at: 0, u: &shared, pitch });
+            let accum = if first == 0 { Accum::Replace } else { Accum::Add };
+            for (e, m) in m.chunks_exact_mut(spaced(tiles * columns)).enumerate() {
+                let v = Mat::new(&v[e * spaced(tiles * width) + first..], tiles, inner.len(), width, 1);
+                let u = Mat::row_major(&u[e * pitch..], inner.len(), columns);
+                gemm(v, u, &mut m[..tiles * columns], Epilogue::plain(accum));
+            }
+        }
+        dispatch(Outputs { pass, blocks, rows: rows.clone(), channels: outer, m: &m, bias, y: &y });
     });
 }
 
@@ -302,7 +203,8 @@ impl Pass {
 
 /// [`forward`](super::forward) where this path [`applies`].
 pub(super) fn forward<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
-    run(&Pass::forward(geometry), x, (w, [geometry.in_channels * 9, 9], false), bias, y);
+    let filters = Filters { w, steps: [geometry.in_channels * 9, 9], turned: false };
+    run(&Pass::forward(geometry), x, filters, bias, y);
 }
 
 /// [`input_grad`](super::input_grad) where this path [`applies`].
@@ -315,7 +217,8 @@ pub(super) fn input_grad<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &m
         output: geometry.input,
         padding: 2 - geometry.padding[0],
     };
-    run(&pass, g, (w, [9, geometry.in_channels * 9], true), None, dx);
+    let filters = Filters { w, steps: [9, geometry.in_channels * 9], turned: true };
+    run(&pass, g, filters, None, dx);
 }
 
 pub(super) use gradient::weight_grad;

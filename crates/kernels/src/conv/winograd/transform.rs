@@ -15,18 +15,17 @@
 //! 5/8 and 3/2 round much less, and `A` and `B` stay exact.
 //!
 //! The gradients are the transposes: `dU = (B^T x B) * (A g A^T)` and `dw = G^T dU G`.
-//! Each transform is one formula along a column of the tile, applied to columns and then to rows, for [`LANES`]
-//! channels at once.
+//! Each transform is one formula along a line of the tile, applied to rows and then to columns, for as many channels as a
+//! register holds.
 //!
 //! Sources: A. Lavin and S. Gray, "Fast algorithms for convolutional neural networks", CVPR 2016; B. Barabasz et al.,
 //! "Error analysis and improving the accuracy of Winograd convolution for deep neural networks", ACM TOMS 46 (2020).
 
-use crate::Real;
+// Plain indices show which element of a tile meets which.
+#![allow(clippy::needless_range_loop)]
 
-/// Channels that are transformed side by side.
-pub(super) const LANES: usize = 16;
-/// One number for each channel.
-pub(super) type Lanes<T> = [T; LANES];
+use crate::Real;
+use crate::gemm::Lane;
 
 /// The points of the polynomials, and their squares.
 const A: f64 = 0.625;
@@ -38,99 +37,131 @@ const AT_0: f64 = 1.0 / (AA * BB);
 const AT_A: f64 = 1.0 / (2.0 * AA * (AA - BB));
 const AT_B: f64 = 1.0 / (2.0 * BB * (BB - AA));
 
-/// A constant of the transforms.
+/// `x + c y` with a constant.
+///
+/// # Safety
+/// `L` is entered, here and below.
 #[inline(always)]
-fn real<T: Real>(x: f64) -> T {
-    T::from_f64(x)
+unsafe fn plus<L: Lane>(x: L, c: f64, y: L) -> L {
+    // SAFETY: the caller's.
+    unsafe { x.add_product(L::splat(L::Num::from_f64(c)), y) }
+}
+
+/// `c x`.
+#[inline(always)]
+unsafe fn times<L: Lane>(c: f64, x: L) -> L {
+    // SAFETY: the caller's.
+    unsafe { plus(L::splat(L::Num::ZERO), c, x) }
 }
 
 /// `B^T d`.
 #[inline(always)]
-fn input<T: Real>(d: [T; 6]) -> [T; 6] {
-    let (aa, bb, product, sum) = (real::<T>(AA), real::<T>(BB), real::<T>(AA * BB), real::<T>(AA + BB));
-    let (even_a, odd_a) = (d[4] - bb * d[2], real::<T>(A) * (d[3] - bb * d[1]));
-    let (even_b, odd_b) = (d[4] - aa * d[2], real::<T>(B) * (d[3] - aa * d[1]));
-    [
-        product * d[0] - sum * d[2] + d[4],
-        even_a + odd_a,
-        even_a - odd_a,
-        even_b + odd_b,
-        even_b - odd_b,
-        product * d[1] - sum * d[3] + d[5],
-    ]
+pub(super) unsafe fn input<L: Lane>(d: [L; 6]) -> [L; 6] {
+    // SAFETY: the caller's.
+    unsafe {
+        let (even_a, odd_a) = (plus(d[4], -BB, d[2]), plus(d[3], -BB, d[1]));
+        let (even_b, odd_b) = (plus(d[4], -AA, d[2]), plus(d[3], -AA, d[1]));
+        [
+            plus(plus(d[4], -AA - BB, d[2]), AA * BB, d[0]),
+            plus(even_a, A, odd_a),
+            plus(even_a, -A, odd_a),
+            plus(even_b, B, odd_b),
+            plus(even_b, -B, odd_b),
+            plus(plus(d[5], -AA - BB, d[3]), AA * BB, d[1]),
+        ]
+    }
 }
 
 /// `A^T m`.
 #[inline(always)]
-fn output<T: Real>(m: [T; 6]) -> [T; 4] {
-    let (even_a, odd_a) = (m[1] + m[2], real::<T>(A) * (m[1] - m[2]));
-    let (even_b, odd_b) = (m[3] + m[4], real::<T>(B) * (m[3] - m[4]));
-    let (aa, bb) = (real::<T>(AA), real::<T>(BB));
-    [m[0] + even_a + even_b, odd_a + odd_b, aa * even_a + bb * even_b, aa * odd_a + bb * odd_b + m[5]]
+pub(super) unsafe fn output<L: Lane>(m: [L; 6]) -> [L; 4] {
+    // SAFETY: the caller's.
+    unsafe {
+        let (even_a, odd_a) = (m[1].add(m[2]), plus(m[1], -1.0, m[2]));
+        let (even_b, odd_b) = (m[3].add(m[4]), plus(m[3], -1.0, m[4]));
+        [
+            m[0].add(even_a).add(even_b),
+            plus(times(A, odd_a), B, odd_b),
+            plus(times(AA, even_a), BB, even_b),
+            plus(plus(m[5], AA * A, odd_a), BB * B, odd_b),
+        ]
+    }
 }
 
 /// `A g`, the transpose of [`output`].
 #[inline(always)]
-fn output_grad<T: Real>(g: [T; 4]) -> [T; 6] {
-    let (aa, bb) = (real::<T>(AA), real::<T>(BB));
-    let (even_a, odd_a) = (g[0] + aa * g[2], real::<T>(A) * (g[1] + aa * g[3]));
-    let (even_b, odd_b) = (g[0] + bb * g[2], real::<T>(B) * (g[1] + bb * g[3]));
-    [g[0], even_a + odd_a, even_a - odd_a, even_b + odd_b, even_b - odd_b, g[3]]
+pub(super) unsafe fn output_grad<L: Lane>(g: [L; 4]) -> [L; 6] {
+    // SAFETY: the caller's.
+    unsafe {
+        let (even_a, odd_a) = (plus(g[0], AA, g[2]), plus(g[1], AA, g[3]));
+        let (even_b, odd_b) = (plus(g[0], BB, g[2]), plus(g[1], BB, g[3]));
+        [g[0], plus(even_a, A, odd_a), plus(even_a, -A, odd_a), plus(even_b, B, odd_b), plus(even_b, -B, odd_b), g[3]]
+    }
 }
 
 /// `G w`.
 #[inline(always)]
-fn weight<T: Real>(w: [T; 3]) -> [T; 6] {
-    let (even_a, odd_a) = (real::<T>(AT_A) * w[0] + real::<T>(AT_A * AA) * w[2], real::<T>(AT_A * A) * w[1]);
-    let (even_b, odd_b) = (real::<T>(AT_B) * w[0] + real::<T>(AT_B * BB) * w[2], real::<T>(AT_B * B) * w[1]);
-    [real::<T>(AT_0) * w[0], even_a + odd_a, even_a - odd_a, even_b + odd_b, even_b - odd_b, w[2]]
+pub(super) unsafe fn weight<L: Lane>(w: [L; 3]) -> [L; 6] {
+    // SAFETY: the caller's.
+    unsafe {
+        let even_a = plus(times(AT_A, w[0]), AT_A * AA, w[2]);
+        let even_b = plus(times(AT_B, w[0]), AT_B * BB, w[2]);
+        [
+            times(AT_0, w[0]),
+            plus(even_a, AT_A * A, w[1]),
+            plus(even_a, -AT_A * A, w[1]),
+            plus(even_b, AT_B * B, w[1]),
+            plus(even_b, -AT_B * B, w[1]),
+            w[2],
+        ]
+    }
 }
 
 /// `G^T u`, the transpose of [`weight`].
 #[inline(always)]
-fn weight_grad<T: Real>(u: [T; 6]) -> [T; 3] {
-    let (even_a, odd_a, even_b, odd_b) = (u[1] + u[2], u[1] - u[2], u[3] + u[4], u[3] - u[4]);
-    [
-        real::<T>(AT_0) * u[0] + real::<T>(AT_A) * even_a + real::<T>(AT_B) * even_b,
-        real::<T>(AT_A * A) * odd_a + real::<T>(AT_B * B) * odd_b,
-        real::<T>(AT_A * AA) * even_a + real::<T>(AT_B * BB) * even_b + u[5],
-    ]
+pub(super) unsafe fn weight_grad<L: Lane>(u: [L; 6]) -> [L; 3] {
+    // SAFETY: the caller's.
+    unsafe {
+        let (even_a, odd_a) = (u[1].add(u[2]), plus(u[1], -1.0, u[2]));
+        let (even_b, odd_b) = (u[3].add(u[4]), plus(u[3], -1.0, u[4]));
+        [
+            plus(plus(times(AT_0, u[0]), AT_A, even_a), AT_B, even_b),
+            plus(times(AT_A * A, odd_a), AT_B * B, odd_b),
+            plus(plus(u[5], AT_A * AA, even_a), AT_B * BB, even_b),
+        ]
+    }
 }
 
-/// Applies a formula to the columns of an `N x N` tile, and to the rows of the result: `to` is `M x M`. `from(i, j)` gives
-/// an element of the tile, `half` is room for the result of the first step.
+/// Applies a formula to the rows of an `N x N` tile, then to the columns of what comes out.
+//
+// Loops, no closures: those may be compiled apart, without the registers of the level.
 macro_rules! both_ways {
     ($(#[$meta:meta])* $name:ident: $formula:ident, $n:literal, $m:literal) => {
         $(#[$meta])*
         #[inline(always)]
-        pub(super) fn $name<'a, T: Real>(
-            from: impl Fn(usize, usize) -> &'a Lanes<T>,
-            half: &mut [Lanes<T>; 36],
-            to: &mut [Lanes<T>; $m * $m],
-        ) {
-            for j in 0..$n {
-                let column: [&Lanes<T>; $n] = std::array::from_fn(|i| from(i, j));
-                for l in 0..LANES {
-                    let column = $formula(column.map(|x| x[l]));
-                    for i in 0..$m {
-                        half[i * $n + j][l] = column[i];
-                    }
-                }
-            }
-            for i in 0..$m {
-                for l in 0..LANES {
-                    let row = $formula(std::array::from_fn(|j| half[i * $n + j][l]));
+        pub(super) unsafe fn $name<L: Lane>(tile: [[L; $n]; $n]) -> [[L; $m]; $m] {
+            // SAFETY: the caller's.
+            unsafe {
+                let zero = L::splat(L::Num::ZERO);
+                let (mut columns, mut out) = ([[zero; $n]; $m], [[zero; $m]; $m]);
+                for i in 0..$n {
+                    let row = $formula(tile[i]);
                     for j in 0..$m {
-                        to[i * $m + j][l] = row[j];
+                        columns[j][i] = row[j];
                     }
                 }
+                for j in 0..$m {
+                    let column = $formula(columns[j]);
+                    for i in 0..$m {
+                        out[i][j] = column[i];
+                    }
+                }
+                out
             }
         }
     };
 }
 
-both_ways!(/** `B^T x B`. */ input_tile: input, 6, 6);
 both_ways!(/** `A^T m A`. */ output_tile: output, 6, 4);
-both_ways!(/** `A g A^T`. */ output_grad_tile: output_grad, 4, 6);
 both_ways!(/** `G w G^T`. */ weight_tile: weight, 3, 6);
 both_ways!(/** `G^T u G`. */ weight_grad_tile: weight_grad, 6, 3);

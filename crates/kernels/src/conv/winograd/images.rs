@@ -1,0 +1,300 @@
+//! The transforms of images: inputs, outputs and the outputs' gradients, rows of tiles at a time.
+//!
+//! Each tile is transformed along its rows and then along its columns. Neighboring rows of input tiles share two rows of
+//! pixels: what the first step made of them is kept.
+
+use std::ops::Range;
+
+use super::strip::{from_lanes, to_lanes};
+use super::{Blocks, Pass, TILE, padded, spaced, transform};
+use crate::conv::lanes::LaneKernel;
+use crate::conv::shared::Shared;
+use crate::gemm::Lane;
+use crate::{Buffer, Real};
+
+/// Rows and columns of a transformed tile.
+const SIDE: usize = 6;
+
+/// Where some rows of tiles of some channels stand: element `(i, j)` of a tile at `(i * 6 + j) * pitch + tile * width`.
+struct Layout {
+    width: usize,
+    pitch: usize,
+}
+
+impl Layout {
+    fn new(tiles: usize, channels: usize) -> Self {
+        let width = padded(channels);
+        Layout { width, pitch: spaced(tiles * width) }
+    }
+
+    /// How far the last tile reaches.
+    fn len(&self, tiles: usize) -> usize {
+        35 * self.pitch + tiles * self.width
+    }
+}
+
+/// Transforms rows of input tiles: `v[e][tile, c]` for some channels.
+pub(super) struct Inputs<'a, T> {
+    pub(super) pass: &'a Pass,
+    pub(super) blocks: &'a Blocks,
+    pub(super) rows: Range<usize>,
+    pub(super) channels: Range<usize>,
+    pub(super) x: &'a [T],
+    pub(super) v: &'a Shared<'a, T>,
+    /// The channels that `v` starts with, and has.
+    pub(super) all: Range<usize>,
+}
+
+impl<T: Real> LaneKernel<T> for Inputs<'_, T> {
+    #[inline(always)]
+    unsafe fn run<L: Lane<Num = T>>(self) {
+        let Inputs { pass, blocks, rows, channels, x, v, all } = self;
+        let lines = Lines { image: pass.input, columns: TILE * blocks.across + 2, padding: pass.padding };
+        let tiles = rows.len() * blocks.across;
+        let layout = Layout::new(tiles, all.len());
+        let v = v.place(0, layout.len(tiles));
+        // A line of pixels, and six lines of half-transformed tiles.
+        let mut room = Buffer::unspecified((lines.columns + SIDE * blocks.across * SIDE) * L::LANES);
+        let (line, half) = room.split_at_mut(lines.columns * L::LANES);
+        let half_line = blocks.across * SIDE * L::LANES;
+        for group in channels.clone().step_by(L::LANES) {
+            let count = L::LANES.min(channels.end - group);
+            for (at, row) in rows.clone().enumerate() {
+                let (sample, top) = (row / blocks.down, row % blocks.down * TILE);
+                let planes = lines.planes(x, sample * pass.inner + group, count);
+                // The last two lines of the row of tiles above, if it was in this image, are the first two of this one.
+                let known = if at > 0 && top > 0 { 2 } else { 0 };
+                for i in top + known..top + SIDE {
+                    let half = &mut half[i % SIDE * half_line..][..half_line];
+                    // SAFETY: the caller entered `L`; a line has all pixels of its tiles.
+                    unsafe {
+                        if lines.read::<L>(planes, count, i, line) {
+                            for (tile, half) in half.chunks_exact_mut(SIDE * L::LANES).enumerate() {
+                                let d = load::<L, SIDE>(line[tile * TILE * L::LANES..].as_ptr(), L::LANES);
+                                store(transform::input(d), half.as_mut_ptr(), L::LANES);
+                            }
+                        } else {
+                            half.fill(T::ZERO);
+                        }
+                    }
+                }
+                let mut starts = [half.as_ptr(); SIDE];
+                for (i, start) in starts.iter_mut().enumerate() {
+                    *start = half[(top + i) % SIDE * half_line..].as_ptr();
+                }
+                for tile in 0..blocks.across {
+                    for j in 0..SIDE {
+                        let from = (tile * SIDE + j) * L::LANES;
+                        let to = j * layout.pitch + (at * blocks.across + tile) * layout.width + group - all.start;
+                        // SAFETY: as above; `v` has all tiles and channels, and those of this call are its own.
+                        unsafe {
+                            let mut d = [L::splat(T::ZERO); SIDE];
+                            for (d, start) in d.iter_mut().zip(starts) {
+                                *d = L::load(start.add(from));
+                            }
+                            store(transform::input(d), v.add(to), SIDE * layout.pitch);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Transforms rows of tiles of the outputs' gradient: `v[e][tile, o]` for some channels.
+pub(super) struct OutputGrads<'a, T> {
+    pub(super) pass: &'a Pass,
+    pub(super) blocks: &'a Blocks,
+    pub(super) rows: Range<usize>,
+    pub(super) channels: Range<usize>,
+    pub(super) g: &'a [T],
+    pub(super) v: &'a Shared<'a, T>,
+    /// The channels that `v` starts with, and has.
+    pub(super) all: Range<usize>,
+}
+
+impl<T: Real> LaneKernel<T> for OutputGrads<'_, T> {
+    #[inline(always)]
+    unsafe fn run<L: Lane<Num = T>>(self) {
+        let OutputGrads { pass, blocks, rows, channels, g, v, all } = self;
+        let lines = Lines { image: pass.output, columns: TILE * blocks.across, padding: 0 };
+        let tiles = rows.len() * blocks.across;
+        let layout = Layout::new(tiles, all.len());
+        let v = v.place(0, layout.len(tiles));
+        let mut room = Buffer::unspecified((lines.columns + TILE * blocks.across * SIDE) * L::LANES);
+        let (line, half) = room.split_at_mut(lines.columns * L::LANES);
+        let half_line = blocks.across * SIDE * L::LANES;
+        for group in channels.clone().step_by(L::LANES) {
+            let count = L::LANES.min(channels.end - group);
+            for (at, row) in rows.clone().enumerate() {
+                let (sample, top) = (row / blocks.down, row % blocks.down * TILE);
+                let planes = lines.planes(g, sample * pass.outer + group, count);
+                for (i, half) in half.chunks_exact_mut(half_line).enumerate() {
+                    // SAFETY: the caller entered `L`; a line has all pixels of its tiles.
+                    unsafe {
+                        if lines.read::<L>(planes, count, top + i, line) {
+                            for (tile, half) in half.chunks_exact_mut(SIDE * L::LANES).enumerate() {
+                                let g = load::<L, TILE>(line[tile * TILE * L::LANES..].as_ptr(), L::LANES);
+                                store(transform::output_grad(g), half.as_mut_ptr(), L::LANES);
+                            }
+                        } else {
+                            half.fill(T::ZERO);
+                        }
+                    }
+                }
+                for tile in 0..blocks.across {
+                    for j in 0..SIDE {
+                        let from = (tile * SIDE + j) * L::LANES;
+                        let to = j * layout.pitch + (at * blocks.across + tile) * layout.width + group - all.start;
+                        // SAFETY: as above; `v` has all tiles and channels, and those of this call are its own.
+                        unsafe {
+                            let g = load::<L, TILE>(half[from..].as_ptr(), half_line);
+                            store(transform::output_grad(g), v.add(to), SIDE * layout.pitch);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Transforms rows of products `m[e][tile, o]` back and writes the outputs.
+pub(super) struct Outputs<'a, T> {
+    pub(super) pass: &'a Pass,
+    pub(super) blocks: &'a Blocks,
+    pub(super) rows: Range<usize>,
+    pub(super) channels: Range<usize>,
+    pub(super) m: &'a [T],
+    pub(super) bias: Option<&'a [T]>,
+    pub(super) y: &'a Shared<'a, T>,
+}
+
+impl<T: Real> LaneKernel<T> for Outputs<'_, T> {
+    #[inline(always)]
+    unsafe fn run<L: Lane<Num = T>>(self) {
+        let Outputs { pass, blocks, rows, channels, m, bias, y } = self;
+        let [height, width] = pass.output;
+        let layout = Layout::new(rows.len() * blocks.across, channels.len());
+        assert!(m.len() >= layout.len(rows.len() * blocks.across), "the products are too short");
+        let columns = TILE * blocks.across;
+        let mut strip = Buffer::unspecified(TILE * columns * L::LANES);
+        for group in (0..channels.len()).step_by(L::LANES) {
+            let (count, channel) = (L::LANES.min(channels.len() - group), channels.start + group);
+            let bias = bias.map_or(&[][..], |bias| &bias[channel..channel + count]);
+            // SAFETY: the caller entered `L`, and the slice has as many numbers.
+            let bias = unsafe { L::load_first(bias.as_ptr(), bias.len()) };
+            for (at, row) in rows.clone().enumerate() {
+                for tile in 0..blocks.across {
+                    let from = (at * blocks.across + tile) * layout.width + group;
+                    // SAFETY: the caller entered `L`; `m` has all tiles and, in whole registers, channels.
+                    unsafe {
+                        let m = m.as_ptr().add(from);
+                        let mut products = [[L::splat(T::ZERO); SIDE]; SIDE];
+                        for (i, row) in products.iter_mut().enumerate() {
+                            *row = load(m.add(i * SIDE * layout.pitch), layout.pitch);
+                        }
+                        let outputs = transform::output_tile(products);
+                        for (i, row) in outputs.iter().enumerate() {
+                            for (j, y) in row.iter().enumerate() {
+                                let to = (i * columns + tile * TILE + j) * L::LANES;
+                                y.add(bias).store(strip[to..].as_mut_ptr());
+                            }
+                        }
+                    }
+                }
+                let (first, top) = (row / blocks.down * pass.outer + channel, row % blocks.down * TILE);
+                for (i, line) in strip.chunks_exact(columns * L::LANES).enumerate().take(height - top) {
+                    let len = (count - 1) * height * width + width;
+                    // SAFETY: `place` checks that all of it lies inside; each piece of work has its own rows of tiles and
+                    // channels.
+                    unsafe {
+                        let planes = y.place((first * height + top + i) * width, len);
+                        from_lanes::<L>(line.as_ptr(), count, width, planes, height * width);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// How many lines ahead of their use pixels are asked for: planes are short, so that the machine sees no pattern.
+const AHEAD: usize = 6;
+
+/// Asks for a cache line.
+#[inline(always)]
+fn prefetch<T>(from: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch reads nothing.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(from.cast());
+    }
+}
+
+/// Lines of pixels that tiles need.
+struct Lines {
+    /// Height and width of the image.
+    image: [usize; 2],
+    /// Pixels of a line.
+    columns: usize,
+    /// Zeros before the first pixel and above the first line.
+    padding: usize,
+}
+
+impl Lines {
+    /// The planes of `count` channels from plane `first` on.
+    fn planes<'a, T>(&self, x: &'a [T], first: usize, count: usize) -> &'a [T] {
+        let plane = self.image[0] * self.image[1];
+        &x[first * plane..(first + count) * plane]
+    }
+
+    /// Reads line `i`, counted from the padding on, with the channels innermost; `false` if it is all zeros.
+    ///
+    /// # Safety
+    /// `L` is entered, and the planes are those of `count` channels.
+    #[inline(always)]
+    unsafe fn read<L: Lane>(&self, planes: &[L::Num], count: usize, i: usize, line: &mut [L::Num]) -> bool {
+        let [height, width] = self.image;
+        if i < self.padding || i >= self.padding + height {
+            return false;
+        }
+        let columns = width.min(self.columns - self.padding);
+        let (left, rest) = line[..self.columns * L::LANES].split_at_mut(self.padding * L::LANES);
+        let (middle, right) = rest.split_at_mut(columns * L::LANES);
+        left.fill(L::Num::ZERO);
+        right.fill(L::Num::ZERO);
+        let from = planes[(i - self.padding) * width..].as_ptr();
+        for lane in 0..count {
+            for column in (0..columns).step_by(64 / size_of::<L::Num>()) {
+                prefetch(from.wrapping_add(lane * height * width + AHEAD * width + column));
+            }
+        }
+        // SAFETY: the planes have the line, `middle` has room for its columns.
+        unsafe { to_lanes::<L>(from, height * width, count, columns, middle.as_mut_ptr()) };
+        true
+    }
+}
+
+/// Registers that stand `step` numbers apart.
+///
+/// # Safety
+/// `L` is entered, and the numbers are there; so it is for [`store`].
+#[inline(always)]
+pub(super) unsafe fn load<L: Lane, const N: usize>(from: *const L::Num, step: usize) -> [L; N] {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut all = [L::splat(L::Num::ZERO); N];
+        for (i, x) in all.iter_mut().enumerate() {
+            *x = L::load(from.add(i * step));
+        }
+        all
+    }
+}
+
+/// Stores registers `step` numbers apart.
+#[inline(always)]
+pub(super) unsafe fn store<L: Lane, const N: usize>(all: [L; N], to: *mut L::Num, step: usize) {
+    for (i, x) in all.iter().enumerate() {
+        // SAFETY: the caller's.
+        unsafe { x.store(to.add(i * step)) };
+    }
+}
