@@ -33,7 +33,7 @@ def statistics():
         for keepdim in (False, True):
             where = dict(dims=dims, keepdim=keepdim)
             if keepdim or len(dims) == 1:
-                for correction in (0, 1, 2):
+                for correction in (0, 1, 2) if dims == [0] else (1,):
                     x = random(*shape)
                     if math.prod([shape[d] for d in dims]) > correction:
                         case("var", lambda x: x.var(dims, correction=correction, keepdim=keepdim), x, correction=correction, **where)
@@ -41,7 +41,7 @@ def statistics():
                             case("std", lambda x: x.std(dims, correction=correction, keepdim=keepdim), x, correction=correction, **where)
             for op, f in {"amax": torch.amax, "amin": torch.amin, "logsumexp": torch.logsumexp}.items():
                 case(op, lambda x: f(x, dims, keepdim), random(*shape), **where)
-            for p in (2.0, 1.0, 3.0, 0.0, INF, -INF, 0.5, 1.5, -1.0) if len(shape) == 2 else (2.0, 2.5):
+            for p in (2.0, 1.0, 3.0, 0.0, INF, -INF, 0.5, 1.5, -1.0) if dims == [0] and not keepdim else (2.0, 2.5):
                 f = lambda x: torch.linalg.vector_norm(x, p, dims, keepdim)
                 case("norm", f, random(*shape), p=str(p), **where)
     for p in (2.0, 3.0, 1.0):
@@ -54,7 +54,7 @@ def extremes():
     ties = torch.tensor([[1.0, 3.0, 3.0, 0.0], [2.0, 2.0, 2.0, 2.0], [-1.0, -1.0, 0.0, 0.0]])
     nans = torch.tensor([[1.0, NAN, 3.0], [NAN, 2.0, NAN], [1.0, 2.0, 2.0]])
     for op, f in {"max": torch.max, "min": torch.min}.items():
-        for x in [random(3, 4), random(2, 3, 2), random(), random(1), ties, nans, nans[2], torch.tensor([INF, -INF, 0.0])]:
+        for x in [random(2, 3, 2), random(), ties, nans, torch.tensor([INF, -INF, 0.0])]:
             case(op, f, x)
             for dim in range(-1, x.dim()):
                 for keepdim in (False, True) if x.dim() else ():

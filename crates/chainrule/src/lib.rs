@@ -28,6 +28,11 @@ pub mod prelude {
     pub use chainrule_layers::*;
     pub use chainrule_models::{Architecture, Classifier};
     pub use chainrule_optim::*;
+    pub use chainrule_tensor::ops::{
+        BceLoss, BceWithLogitsLoss, CosineEmbeddingLoss, CrossEntropyLoss, CtcLoss, GaussianNllLoss,
+        HingeEmbeddingLoss, HuberLoss, KlDivLoss, L1Loss, MarginRankingLoss, MseLoss, NllLoss, PoissonNllLoss,
+        Reduction, SmoothL1Loss, TripletMarginLoss,
+    };
     pub use chainrule_tensor::{
         CreateGraph, FreeGraph, Gradients, KeepGraph, Mask, Real, Rng, Tensor, detect_anomaly, grad, gradcheck,
         gradgradcheck, no_grad,

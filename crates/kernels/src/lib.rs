@@ -16,6 +16,7 @@ mod concrete;
 
 pub mod buffer;
 pub mod conv;
+pub mod ctc;
 pub mod gemm;
 mod lanes;
 pub mod map;

@@ -34,6 +34,7 @@ pub trait Real:
     + SubAssign
     + MulAssign
     + DivAssign
+    + crate::ctc::CtcKernels<Self>
     + crate::map::MapKernels<Self>
     + crate::map::WalkKernels<Self>
     + crate::mask::MaskKernels<Self>

@@ -38,6 +38,7 @@ mod mode;
 mod module;
 mod pair;
 mod param;
+mod prelu;
 mod rms_norm;
 mod safetensors;
 mod sequential;
@@ -47,7 +48,10 @@ mod whole_file;
 
 pub mod init;
 
-pub use activation::{Gelu, Relu, Sigmoid, Tanh};
+pub use activation::{
+    Celu, Elu, Gelu, GeluTanh, Hardsigmoid, Hardswish, Hardtanh, LeakyRelu, LogSigmoid, Mish, Relu, Relu6, Selu,
+    Sigmoid, Silu, Softplus, Softsign, Tanh,
+};
 pub use avg_pool2d::AvgPool2d;
 pub use batch_norm2d::BatchNorm2d;
 pub use chainrule_derive::Module;
@@ -64,6 +68,7 @@ pub use mode::Mode;
 pub use module::{Entry, EntryMut, Layer, Module, Path};
 pub use pair::Pair;
 pub use param::{Buffer, Param};
+pub use prelu::Prelu;
 pub use rms_norm::RmsNorm;
 pub use safetensors::{Metadata, load_safetensors, save_safetensors};
 pub use sequential::Sequential;

@@ -30,7 +30,10 @@ unary!(Cut { low: f64, high: f64 }(self, x: T) = {
     if x > high { high } else { x }
 });
 binary!(Pass { low: f64, high: f64 }(self, grad: T, x) = {
-    if x > T::from_f64(self.low) && x < T::from_f64(self.high) { grad } else { T::ZERO }
+    // What is infinite lies within a bound that is missing.
+    let above = x > T::from_f64(self.low) || self.low == f64::NEG_INFINITY;
+    let below = x < T::from_f64(self.high) || self.high == f64::INFINITY;
+    if above && below { grad } else { T::ZERO }
 });
 
 impl<T: Real> Tensor<T> {

@@ -47,7 +47,9 @@ impl<T: Real> Op<T> for Elu<T> {
         let (x, Formula { scale, low, inner }) = (&self.x, self.form);
         if inputs.is_tracked() {
             // Above 0 the exponential is not wanted, and must not overflow.
-            let below = ((-x).relu() * T::from_f64(-inner)).exp() * T::from_f64(low * inner);
+            let zero = || Tensor::scalar(T::ZERO);
+            let below = Tensor::where_(&x.lt(zero()), x, zero()) * T::from_f64(inner);
+            let below = below.exp() * T::from_f64(low * inner);
             inputs.add(0, || grad * Tensor::where_(&x.le(Tensor::scalar(T::ZERO)), below, Tensor::scalar(T::from_f64(scale))));
         } else {
             inputs.add(0, || map2_owned("elu_backward", Slope { scale, low, inner }, grad, x));

@@ -32,6 +32,10 @@ struct LogSumExp<T: Real> {
 impl<T: Real> Op<T> for LogSumExp<T> {
     fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
         let LogSumExp { x, shift, dims } = self;
+        if x.numel() == 0 {
+            // The sum of nothing, by which to divide, is 0.
+            return;
+        }
         inputs.add(0, || {
             // exp(x - y) would lose what y = m + ln(..) has lost; the softmax does not.
             let e = (x - shift).exp();

@@ -11,8 +11,10 @@
 
 pub(crate) mod elementwise;
 mod gate;
+mod labels;
 mod operators;
 mod pick;
+mod reduction;
 
 #[cfg(test)]
 pub(crate) mod check;
@@ -35,13 +37,17 @@ operations! {
     amin,
     avg_pool2d,
     batch_norm,
+    bce_loss,
     bce_with_logits,
     broadcast_to,
     cat,
     clamp,
     conv2d,
     cos,
+    cosine_embedding_loss,
+    cosine_similarity,
     cross_entropy,
+    ctc_loss,
     div,
     dropout,
     elu,
@@ -50,19 +56,25 @@ operations! {
     exp,
     expm1,
     floor,
+    gaussian_nll_loss,
     gelu,
     gelu_tanh,
     hardsigmoid,
     hardswish,
     hardtanh,
-    leaky_relu,
+    hinge_embedding_loss,
+    huber_loss,
+    kl_div,
+    l1_loss,
     layer_norm,
+    leaky_relu,
     linear,
     log,
     log1p,
     log_softmax,
     logsigmoid,
     logsumexp,
+    margin_ranking_loss,
     matmul,
     max,
     max_pool2d,
@@ -74,8 +86,11 @@ operations! {
     mse_loss,
     mul,
     neg,
+    nll_loss,
     norm,
+    pairwise_distance,
     permute,
+    poisson_nll_loss,
     pow,
     powf,
     prelu,
@@ -83,13 +98,14 @@ operations! {
     reciprocal,
     relu,
     reshape,
-    rsqrt,
     rms_norm,
+    rsqrt,
     sigmoid,
     sign,
     silu,
     sin,
     slice,
+    smooth_l1_loss,
     softmax,
     softplus,
     softsign,
@@ -99,10 +115,28 @@ operations! {
     sub,
     sum,
     tanh,
+    triplet_margin_loss,
     var,
     where_,
 }
 
 pub use avg_pool2d::AvgPoolOptions;
+pub use bce_loss::BceLoss;
+pub use bce_with_logits::BceWithLogitsLoss;
 pub use conv2d::Conv2dOptions;
+pub use cosine_embedding_loss::CosineEmbeddingLoss;
+pub use cross_entropy::{ClassTarget, CrossEntropyLoss};
+pub use ctc_loss::CtcLoss;
+pub use gaussian_nll_loss::GaussianNllLoss;
+pub use hinge_embedding_loss::HingeEmbeddingLoss;
+pub use huber_loss::HuberLoss;
+pub use kl_div::KlDivLoss;
+pub use l1_loss::L1Loss;
+pub use margin_ranking_loss::MarginRankingLoss;
 pub use max_pool2d::PoolOptions;
+pub use mse_loss::MseLoss;
+pub use nll_loss::NllLoss;
+pub use poisson_nll_loss::PoissonNllLoss;
+pub use reduction::Reduction;
+pub use smooth_l1_loss::SmoothL1Loss;
+pub use triplet_margin_loss::TripletMarginLoss;
