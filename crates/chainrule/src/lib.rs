@@ -34,8 +34,8 @@ pub mod prelude {
         Reduction, SmoothL1Loss, TripletMarginLoss,
     };
     pub use chainrule_tensor::{
-        CreateGraph, FreeGraph, Gradients, KeepGraph, Mask, Real, Rng, Tensor, detect_anomaly, grad, gradcheck,
-        gradgradcheck, no_grad,
+        CreateGraph, FreeGraph, Gradients, Indices, KeepGraph, Mask, Real, Rng, Tensor, checkpoint, checkpoint_with,
+        detect_anomaly, grad, gradcheck, gradgradcheck, no_grad,
     };
     pub use chainrule_train::{Confusion, evaluate, fit};
 }

@@ -178,6 +178,16 @@ pub fn system_allocations() -> usize {
     SYSTEM_ALLOCATIONS.load(Ordering::Relaxed)
 }
 
+/// The bytes of all buffers in use, without small ones of up to 32 KiB.
+pub fn live_bytes() -> usize {
+    shared().live_bytes
+}
+
+/// The largest value of [`live_bytes`] so far, or since the last [`trim`].
+pub fn peak_bytes() -> usize {
+    shared().peak_bytes
+}
+
 /// Free blocks by class.
 struct Lists {
     classes: Vec<(usize, Vec<Block>)>,

@@ -18,6 +18,7 @@ pub mod buffer;
 pub mod conv;
 pub mod ctc;
 pub mod gemm;
+pub mod index;
 mod lanes;
 pub mod map;
 pub mod mask;
@@ -31,8 +32,10 @@ pub mod random;
 pub mod real;
 pub mod reduce;
 pub mod rows;
+pub mod scan;
 pub mod simd;
 pub mod softmax;
+pub mod sort;
 pub mod update;
 pub mod view;
 

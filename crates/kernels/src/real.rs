@@ -40,13 +40,16 @@ pub trait Real:
     + crate::mask::MaskKernels<Self>
     + crate::moments::MomentKernels<Self>
     + crate::gemm::GemmKernels<Self>
+    + crate::index::IndexKernels<Self>
     + crate::norm::BatchNormKernels<Self>
     + crate::norm::LayerNormKernels<Self>
     + crate::norm::RmsNormKernels<Self>
     + crate::random::RandomKernels<Self>
     + crate::reduce::ReduceKernels<Self>
+    + crate::scan::ScanKernels<Self>
     + crate::rows::RowKernels<Self>
     + crate::softmax::SoftmaxKernels<Self>
+    + crate::sort::SortKernels<Self>
     + crate::update::UpdateKernels<Self>
     + crate::view::ViewKernels<Self>
     + crate::conv::ConvKernels<Self>

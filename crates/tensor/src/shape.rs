@@ -153,6 +153,16 @@ fn resolve_dim(op: &str, dim: isize, rank: usize) -> usize {
 pub struct Sizes(SmallVec<[isize; 5]>);
 
 impl Sizes {
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The sizes as they were given.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = isize> + '_ {
+        self.0.iter().copied()
+    }
+
     /// The sizes with -1 filled in for a tensor of shape `from`.
     ///
     /// # Panics

@@ -16,6 +16,7 @@
 mod behavior;
 mod nets;
 mod passes;
+mod reparametrized;
 mod training;
 
 use chainrule_layers::{Layer, Mode, Module, load_safetensors};
@@ -73,6 +74,9 @@ macro_rules! in_both_precisions {
 
 in_both_precisions! {
     layers: "layer", crate::passes::layer;
+    bilinears: "bilinear", crate::reparametrized::bilinear;
+    weight_norms: "weight_norm", crate::reparametrized::weight_norm;
+    spectral_norms: "spectral_norm", crate::reparametrized::spectral_norm;
     lstm_cells: "lstm_cell", crate::passes::lstm_cell;
     lstms: "lstm", crate::passes::lstm;
     saliency: "saliency", crate::passes::saliency;

@@ -61,7 +61,7 @@ pub(crate) fn load<T: Real>(record: &Record, module: &mut (impl Module<T> + ?Siz
 }
 
 /// All that PyTorch computed, through the untracked, the fused and the tracked passes.
-fn derivatives<T: Real>(
+pub(crate) fn derivatives<T: Real>(
     record: &Record,
     module: &dyn Module<T>,
     forward: impl Fn(&[Tensor<T>]) -> Vec<Tensor<T>>,

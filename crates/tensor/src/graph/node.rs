@@ -94,6 +94,11 @@ pub(crate) struct Node<T: Real> {
 static LEAF: OpInfo = OpInfo { name: "leaf", equation: "x", derivative: "", torch: "requires_grad_" };
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
+/// The id that the next node gets, unless another thread makes one first: this thread's later nodes have no smaller one.
+pub(super) fn next_id() -> u64 {
+    NEXT_ID.load(Ordering::Relaxed)
+}
+
 /// A shared handle on a node. Dropping the last one frees the graph behind it without deep recursion.
 #[derive(Clone)]
 pub(crate) struct NodeRef<T: Real>(Option<Arc<Node<T>>>);

@@ -15,6 +15,7 @@ mod labels;
 mod operators;
 mod pick;
 mod reduction;
+mod take;
 
 #[cfg(test)]
 pub(crate) mod check;
@@ -39,6 +40,7 @@ operations! {
     batch_norm,
     bce_loss,
     bce_with_logits,
+    bilinear,
     broadcast_to,
     cat,
     clamp,
@@ -48,7 +50,11 @@ operations! {
     cosine_similarity,
     cross_entropy,
     ctc_loss,
+    cumprod,
+    cumsum,
+    diagonal,
     div,
+    dot,
     dropout,
     elu,
     embedding,
@@ -66,6 +72,15 @@ operations! {
     huber_loss,
     kl_div,
     l1_loss,
+    einsum,
+    embedding,
+    erf,
+    exp,
+    flip,
+    gather,
+    gelu,
+    index_add,
+    index_select,
     layer_norm,
     leaky_relu,
     linear,
@@ -75,6 +90,7 @@ operations! {
     logsigmoid,
     logsumexp,
     margin_ranking_loss,
+    masked_fill,
     matmul,
     max,
     max_pool2d,
@@ -89,6 +105,9 @@ operations! {
     nll_loss,
     norm,
     pairwise_distance,
+    one_hot,
+    outer,
+    pad,
     permute,
     poisson_nll_loss,
     pow,
@@ -97,9 +116,12 @@ operations! {
     prod,
     reciprocal,
     relu,
+    repeat,
     reshape,
     rms_norm,
     rsqrt,
+    roll,
+    scatter_add,
     sigmoid,
     sign,
     silu,
@@ -117,6 +139,16 @@ operations! {
     tanh,
     triplet_margin_loss,
     var,
+    sort,
+    split,
+    sqrt,
+    stack,
+    sub,
+    sum,
+    tanh,
+    topk,
+    tril,
+    triu,
     where_,
 }
 
@@ -140,3 +172,4 @@ pub use poisson_nll_loss::PoissonNllLoss;
 pub use reduction::Reduction;
 pub use smooth_l1_loss::SmoothL1Loss;
 pub use triplet_margin_loss::TripletMarginLoss;
+pub use pad::PadMode;
