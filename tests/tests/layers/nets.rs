@@ -1,18 +1,16 @@
 //! From the description of a net, in the words of PyTorch's classes, to our layers.
 
-use chainrule_layers::{
-    AvgPool2d, BatchNorm2d, Conv2d, Flatten, Gelu, Layer, Linear, MaxPool2d, Pair, Relu, Sequential, Sigmoid, Softmax,
-    Tanh,
-};
+use crate::activations;
+use chainrule_layers::{AvgPool2d, BatchNorm2d, Conv2d, Flatten, Layer, Linear, MaxPool2d, Pair, Sequential};
 use chainrule_tensor::{Real, Rng};
 use serde::Deserialize;
 use serde_json::Value;
 
 /// The arguments of a class.
-struct Arguments<'a>(&'a Value);
+pub(crate) struct Arguments<'a>(&'a Value);
 
 impl Arguments<'_> {
-    fn get<V: for<'a> Deserialize<'a>>(&self, name: &str) -> Option<V> {
+    pub(crate) fn get<V: for<'a> Deserialize<'a>>(&self, name: &str) -> Option<V> {
         let value = self.0.get(name)?;
         Some(V::deserialize(value).unwrap_or_else(|error| panic!("the argument {name} is {value}: {error}")))
     }
@@ -77,11 +75,6 @@ fn build_layer<T: Real>(a: &Arguments<'_>, rng: &mut Rng) -> Box<dyn Layer<T>> {
             Box::new(norm)
         }
         "Flatten" => Box::new(a.get("start_dim").map_or(Flatten::new(), |start| Flatten { start })),
-        "Softmax" => Box::new(Softmax(a.get("dim").expect("a dimension"))),
-        "ReLU" => Box::new(Relu),
-        "Sigmoid" => Box::new(Sigmoid),
-        "Tanh" => Box::new(Tanh),
-        "GELU" => Box::new(Gelu),
-        other => panic!("unknown layer {other}"),
+        other => activations::build(other, a).unwrap_or_else(|| panic!("unknown layer {other}")),
     }
 }

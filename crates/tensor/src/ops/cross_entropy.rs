@@ -12,7 +12,6 @@
 //! (`q = (1 - s) onehot(t) + s / classes`), it is composed of `log_softmax` and `-sum of w q ln p`.
 
 use super::labels::{LabelOptions, Labels, class_dim, rows, samples};
-use super::pick::Pick;
 use super::reduction::Reduction;
 use crate::{Inputs, Op, OpInfo, Tensor};
 use chainrule_kernels::{Buffer, Real, softmax};
@@ -92,7 +91,7 @@ impl<T: Real> Op<T> for Rule<T> {
         }
         if inputs.is_tracked() {
             let each = if each.rank() == 0 { each } else { each.unsqueeze(1) };
-            inputs.add(0, || (self.x.softmax(1) - Tensor::one_hot(index, classes)) * each);
+            inputs.add(0, || (self.x.softmax(1) - Tensor::one_hot(&index[..], classes)) * each);
         } else {
             inputs.add(0, || {
                 Tensor::build(self.x.shape().clone(), |out| {
@@ -165,8 +164,7 @@ impl<T: Real> CrossEntropyLoss<T> {
     fn smoothed(&self, x: &Tensor<T>, labels: Labels<T>) -> Tensor<T> {
         let (smoothing, classes) = (self.label_smoothing, x.shape()[1]);
         let log = x.log_softmax(1);
-        let pick = Pick { full: x.shape().clone(), dim: 1, index: labels.index.clone() };
-        let of_label = labels.reduce(-pick.pick(&log), self.reduction);
+        let of_label = labels.reduce(-log.gather(1, labels.places(x.shape(), 1)).squeeze(1), self.reduction);
         let weighted = match &self.weight {
             Some(weight) => log * weight,
             None => log,
@@ -207,7 +205,8 @@ mod tests {
         let q = Tensor::from([[0.5, 0.5], [1.0, 0.0]]);
         let expected = ((16.0f64 / 3.0).ln() / 2.0 + 2f64.ln()) / 2.0;
         assert!((x.cross_entropy(&q).item() - expected).abs() < 1e-15);
-        let weighted = CrossEntropyLoss { weight: Some(Tensor::from([1.0, 3.0])), ignore_index: Some(9), ..Default::default() };
+        let weighted =
+            CrossEntropyLoss { weight: Some(Tensor::from([1.0, 3.0])), ignore_index: Some(9), ..Default::default() };
         assert!((weighted.forward(&x, &[0, 1]).item() - (4f64.ln() + 3.0 * 2f64.ln()) / 4.0).abs() < 1e-15);
         assert!((weighted.forward(&x, &[0, 9]).item() - 4f64.ln()).abs() < 1e-15);
         assert!(weighted.forward(&x, &[9, 9]).item().is_nan());

@@ -11,7 +11,6 @@
 //! The gradient is that with respect to `x` itself. (PyTorch adds `exp(x)` to it, which is the same once it has gone through
 //! `log_softmax`, where `x` ought to come from.) A pass that is differentiated again composes the recursion of plain operations.
 
-use super::pick::Pick;
 use super::reduction::Reduction;
 use crate::{CreateGraph, Inputs, Op, OpInfo, Tensor, grad};
 use chainrule_kernels::ctc::{Ctc, ctc, ctc_backward};
@@ -83,7 +82,8 @@ impl<T: Real> Op<T> for Rule<T> {
                 });
                 let slope = sequences * each.reshape([shape.batch, 1, 1]);
                 let infinite = losses.eq(Tensor::scalar(T::INFINITY)).reshape([shape.batch, 1, 1]);
-                let kept = if loss.zero_infinity { Tensor::where_(&infinite, Tensor::scalar(T::ZERO), slope) } else { slope };
+                let kept =
+                    if loss.zero_infinity { Tensor::where_(&infinite, Tensor::scalar(T::ZERO), slope) } else { slope };
                 kept.permute([1, 0, 2])
             });
         }
@@ -101,17 +101,16 @@ fn divisors<T: Real>(targets: &[Vec<usize>]) -> Tensor<T> {
 
 /// The loss of one sequence `[steps, classes]`, of plain operations: see `chainrule_kernels::ctc` for the recursion.
 fn composed<T: Real>(x: &Tensor<T>, target: &[usize], blank: usize) -> Tensor<T> {
-    let (steps, classes, states) = (x.shape()[0], x.shape()[1], 2 * target.len() + 1);
+    let (steps, states) = (x.shape()[0], 2 * target.len() + 1);
     if steps == 0 {
         return Tensor::scalar(if target.is_empty() { T::ZERO } else { T::INFINITY });
     }
     // A logarithm that counts as that of 0, and stays finite: differences of infinities would be NaN.
     let never = T::from_f64(-1e30);
     let label = |s: usize| if s % 2 == 0 { blank } else { target[s / 2] };
-    let index: Vec<usize> = (0..steps * states).map(|i| label(i % states)).collect();
-    let full = [steps, states, classes].into();
-    let p = Pick { full, dim: 2, index: index.into() }.pick(&x.unsqueeze(1).broadcast_to([steps, states, classes]));
-    let mask = |admitted: &dyn Fn(usize) -> bool| Tensor::from_fn(states, |s| if admitted(s) { T::ZERO } else { never });
+    let p = x.index_select(1, (0..states).map(label).collect::<Vec<usize>>());
+    let mask =
+        |admitted: &dyn Fn(usize) -> bool| Tensor::from_fn(states, |s| if admitted(s) { T::ZERO } else { never });
     let skips = mask(&|s| s % 2 == 1 && s > 1 && label(s) != label(s - 2));
     let shifted = |a: &Tensor<T>, by: usize| {
         let by = by.min(states);

@@ -50,7 +50,9 @@ impl<T: Real> Op<T> for Elu<T> {
             let zero = || Tensor::scalar(T::ZERO);
             let below = Tensor::where_(&x.lt(zero()), x, zero()) * T::from_f64(inner);
             let below = below.exp() * T::from_f64(low * inner);
-            inputs.add(0, || grad * Tensor::where_(&x.le(Tensor::scalar(T::ZERO)), below, Tensor::scalar(T::from_f64(scale))));
+            inputs.add(0, || {
+                grad * Tensor::where_(&x.le(Tensor::scalar(T::ZERO)), below, Tensor::scalar(T::from_f64(scale)))
+            });
         } else {
             inputs.add(0, || map2_owned("elu_backward", Slope { scale, low, inner }, grad, x));
         }

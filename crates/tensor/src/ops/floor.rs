@@ -19,8 +19,12 @@ pub(super) static INFO: OpInfo = OpInfo {
     torch: "torch.floor",
 };
 
-static CEIL: OpInfo =
-    OpInfo { name: "ceil", equation: "y = the smallest integer not below x", derivative: "x' = 0", torch: "torch.ceil" };
+static CEIL: OpInfo = OpInfo {
+    name: "ceil",
+    equation: "y = the smallest integer not below x",
+    derivative: "x' = 0",
+    torch: "torch.ceil",
+};
 static ROUND: OpInfo =
     OpInfo { name: "round", equation: "y = the nearest integer to x", derivative: "x' = 0", torch: "torch.round" };
 static TRUNC: OpInfo =

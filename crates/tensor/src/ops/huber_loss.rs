@@ -9,8 +9,8 @@
 //! | source | P. Huber, "Robust estimation of a location parameter", Ann. Math. Statist. 35 (1964) |
 
 use super::elementwise::map2;
-use super::smooth_l1_loss::Pieces;
 use super::reduction::{Reduction, require_same_shape};
+use super::smooth_l1_loss::Pieces;
 use crate::{Inputs, Op, OpInfo, Tensor};
 use chainrule_kernels::Real;
 

@@ -87,7 +87,10 @@ mod tests {
         for reduction in [Reduction::Mean, Reduction::Sum, Reduction::None] {
             check::gradients(|x| L1Loss { reduction }.forward(&x[0], &x[1].t()), &[&a, &b]);
         }
-        check::gradients(|x| x[0].slice(1, 0, 4, 2).l1_loss(&x[1].broadcast_to([3, 2])), &[&a, &check::random([], 2.0, 3.0)]);
+        check::gradients(
+            |x| x[0].slice(1, 0, 4, 2).l1_loss(&x[1].broadcast_to([3, 2])),
+            &[&a, &check::random([], 2.0, 3.0)],
+        );
     }
 
     #[test]

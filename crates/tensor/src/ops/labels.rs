@@ -1,7 +1,7 @@
 //! What the losses of classes share: labels that are checked, weighted and perhaps ignored.
 
 use super::reduction::Reduction;
-use crate::{Mask, Shape, Tensor};
+use crate::{Indices, Mask, Shape, Tensor};
 use chainrule_kernels::Real;
 use std::sync::Arc;
 
@@ -104,6 +104,11 @@ impl<T: Real> LabelOptions<'_, T> {
 }
 
 impl<T: Real> Labels<T> {
+    /// Where the labels stand in an input of some shape, along the dimension of its classes.
+    pub(super) fn places(&self, shape: &Shape, dim: usize) -> Indices {
+        Indices::new(self.index.clone(), super::sum::kept(shape, &[dim]))
+    }
+
     /// The losses of samples, weighted and reduced. What is ignored leaves no trace, whatever its loss.
     #[track_caller]
     pub(super) fn reduce(&self, losses: Tensor<T>, reduction: Reduction) -> Tensor<T> {

@@ -7,9 +7,8 @@
 //! | shapes | the dimension disappears, or stays with size 1 (`keepdim`); it must not be empty |
 //! | saved | `k`; or `x` and `y` |
 
-use super::pick::Pick;
-use super::sum::kept;
-use crate::{Dims, Inputs, Op, OpInfo, Tensor};
+use super::sum::{kept, without};
+use crate::{Dims, Indices, Inputs, Op, OpInfo, Shape, Tensor};
 use chainrule_kernels::{Real, reduce};
 
 pub(super) static INFO: OpInfo = OpInfo {
@@ -36,6 +35,22 @@ impl<T: Real> Op<T> for Min<T> {
     }
 }
 
+/// The rule along a dimension. What was picked is put back in its place.
+#[derive(Debug)]
+struct MinDim {
+    from: Shape,
+    dim: usize,
+    /// With the dimension at size 1.
+    index: Indices,
+}
+
+impl<T: Real> Op<T> for MinDim {
+    fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
+        let MinDim { from, dim, index } = self;
+        inputs.add(0, || Tensor::zeros(from).scatter_add(*dim, index, &grad.reshape(index.shape())));
+    }
+}
+
 impl<T: Real> Tensor<T> {
     /// The smallest of all elements, as a tensor without dimensions. Equal ones share the gradient.
     ///
@@ -49,23 +64,27 @@ impl<T: Real> Tensor<T> {
         Self::from_op(&INFO, value, &[self], || Min { x: self.detach(), y })
     }
 
-    /// The smallest elements along one dimension, and their indices as [`argmin`](Tensor::argmin) gives them. The first of
+    /// The smallest elements along one dimension, and their indices, which [`gather`](Tensor::gather) takes if `keepdim` is true. The first of
     /// equals gets the gradient. The dimension disappears, or stays with size 1 if `keepdim` is true.
     /// [`amin`](Tensor::amin) takes several dimensions.
     ///
     /// # Panics
     /// If there is no such dimension, or it is empty while there are lines.
     #[track_caller]
-    pub fn min_dim(&self, dim: impl Into<Dims>, keepdim: bool) -> (Self, Vec<usize>) {
+    pub fn min_dim(&self, dim: impl Into<Dims>, keepdim: bool) -> (Self, Indices) {
         let dim = dim.into().resolve_one(INFO.name, self.rank());
         let index = self.argmin(dim);
-        let pick = Pick { full: self.shape().clone(), dim, index: index.as_slice().into() };
-        let mut value = pick.value(self);
-        if keepdim {
-            let shape = kept(self.shape(), &[dim]);
-            value = value.window(shape.clone(), shape.row_major(), value.offset());
-        }
-        (Self::from_op(&INFO, value, &[self], || pick), index)
+        let index = Indices::new(index, kept(self.shape(), &[dim]));
+        let value = crate::no_grad(|| self.gather(dim, &index));
+        let (value, places) = if keepdim {
+            (value, index.clone())
+        } else {
+            let value = without(value, &[dim]);
+            let places = index.reshape(value.shape());
+            (value, places)
+        };
+        let rule = || MinDim { from: self.shape().clone(), dim, index };
+        (Self::from_op(&INFO, value, &[self], rule), places)
     }
 }
 
@@ -78,7 +97,7 @@ mod tests {
     fn worked_example() {
         let x = Tensor::from([[1.0f32, 1.0, 3.0], [5.0, 0.0, 2.0]]).requires_grad();
         let (y, k) = x.min_dim(1, false);
-        assert_eq!((y.to_vec(), k), (vec![1., 0.], vec![0, 1]));
+        assert_eq!((y.to_vec(), k.to_vec()), (vec![1., 0.], vec![0, 1]));
         let gradient = y.sum().backward().get(&x).unwrap().to_vec();
         assert_eq!(gradient, [1., 0., 0., 0., 1., 0.]);
         assert_eq!(x.min_dim(0, true).0.shape(), &[1, 3]);

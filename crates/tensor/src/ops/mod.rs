@@ -13,7 +13,6 @@ pub(crate) mod elementwise;
 mod gate;
 mod labels;
 mod operators;
-mod pick;
 mod reduction;
 mod take;
 
@@ -56,12 +55,15 @@ operations! {
     div,
     dot,
     dropout,
+    einsum,
     elu,
     embedding,
     erf,
     exp,
     expm1,
+    flip,
     floor,
+    gather,
     gaussian_nll_loss,
     gelu,
     gelu_tanh,
@@ -70,17 +72,10 @@ operations! {
     hardtanh,
     hinge_embedding_loss,
     huber_loss,
-    kl_div,
-    l1_loss,
-    einsum,
-    embedding,
-    erf,
-    exp,
-    flip,
-    gather,
-    gelu,
     index_add,
     index_select,
+    kl_div,
+    l1_loss,
     layer_norm,
     leaky_relu,
     linear,
@@ -104,10 +99,10 @@ operations! {
     neg,
     nll_loss,
     norm,
-    pairwise_distance,
     one_hot,
     outer,
     pad,
+    pairwise_distance,
     permute,
     poisson_nll_loss,
     pow,
@@ -119,8 +114,8 @@ operations! {
     repeat,
     reshape,
     rms_norm,
-    rsqrt,
     roll,
+    rsqrt,
     scatter_add,
     sigmoid,
     sign,
@@ -131,24 +126,20 @@ operations! {
     softmax,
     softplus,
     softsign,
-    sqrt,
-    square,
-    std,
-    sub,
-    sum,
-    tanh,
-    triplet_margin_loss,
-    var,
     sort,
     split,
     sqrt,
+    square,
     stack,
+    std,
     sub,
     sum,
     tanh,
     topk,
     tril,
+    triplet_margin_loss,
     triu,
+    var,
     where_,
 }
 
@@ -168,8 +159,8 @@ pub use margin_ranking_loss::MarginRankingLoss;
 pub use max_pool2d::PoolOptions;
 pub use mse_loss::MseLoss;
 pub use nll_loss::NllLoss;
+pub use pad::PadMode;
 pub use poisson_nll_loss::PoissonNllLoss;
 pub use reduction::Reduction;
 pub use smooth_l1_loss::SmoothL1Loss;
 pub use triplet_margin_loss::TripletMarginLoss;
-pub use pad::PadMode;

@@ -35,9 +35,8 @@ struct Rule<T: Real> {
 
 impl<T: Real> Op<T> for Rule<T> {
     fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
-        // Doubled first: where the loss is reduced, that is one number.
-        let each = self.reduction.each(grad * T::from_f64(2.0), self.a.numel());
-        let slope = (&self.a - &self.b) * each;
+        let n = if self.reduction == Reduction::Mean { T::from_usize(self.a.numel()) } else { T::ONE };
+        let slope = (&self.a - &self.b) * (grad * (T::from_f64(2.0) / n));
         inputs.add(1, || -&slope);
         inputs.add(0, || slope);
     }

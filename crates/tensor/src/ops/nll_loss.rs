@@ -3,13 +3,12 @@
 //! | | |
 //! |---|---|
 //! | equation | `y = -sum over samples i of w[t_i] x_i[t_i] / sum of w[t_i]`; or without the division, or each |
-//! | derivative | `x_i' = -y' w[t_i] / sum of w[t_i]` at `t_i`, 0 elsewhere: composed of picking, `mul` and `sum` |
+//! | derivative | `x_i' = -y' w[t_i] / sum of w[t_i]` at `t_i`, 0 elsewhere: composed of [`gather`](Tensor::gather), `mul` and `sum` |
 //! | shapes | `x [n, classes, ..]` or `[classes]`; a label for each sample `[n, ..]`, row-major. `y` has no dimension, or the samples' if not reduced |
 //!
 //! [`cross_entropy`](Tensor::cross_entropy) does the same from logits, and is more accurate and faster.
 
 use super::labels::{LabelOptions, class_dim, samples};
-use super::pick::Pick;
 use super::reduction::Reduction;
 use crate::{OpInfo, Tensor};
 use chainrule_kernels::Real;
@@ -41,16 +40,11 @@ impl<T: Real> NllLoss<T> {
     #[track_caller]
     pub fn forward(&self, input: &Tensor<T>, labels: &[usize]) -> Tensor<T> {
         let NllLoss { weight, ignore_index, reduction } = self;
-        let options = LabelOptions {
-            op: INFO.name,
-            weight: weight.as_ref(),
-            ignore_index: *ignore_index,
-            reduction: *reduction,
-        };
+        let options =
+            LabelOptions { op: INFO.name, weight: weight.as_ref(), ignore_index: *ignore_index, reduction: *reduction };
         let labels = options.check(input.shape(), labels);
-        let pick =
-            Pick { full: input.shape().clone(), dim: class_dim(INFO.name, input.shape()), index: labels.index.clone() };
-        let each = -pick.pick(input).reshape([labels.index.len()]);
+        let dim = class_dim(INFO.name, input.shape());
+        let each = -input.gather(dim, labels.places(input.shape(), dim)).reshape([labels.index.len()]);
         let loss = labels.reduce(each, *reduction);
         if *reduction == Reduction::None { loss.reshape(samples(input.shape())) } else { loss }
     }

@@ -56,7 +56,8 @@ impl<T: Real> Tensor<T> {
     #[track_caller]
     pub fn var_dim(&self, dims: impl Into<Dims>, correction: usize, keepdim: bool) -> Self {
         let dims = dims.into().resolve(INFO.name, self.rank());
-        let value = reduce_dims(self, &dims, keepdim, |x, kept, out| moments::variance(x, kept, correction as f64, out));
+        let value =
+            reduce_dims(self, &dims, keepdim, |x, kept, out| moments::variance(x, kept, correction as f64, out));
         Self::from_op(&INFO, value, &[self], || Var { x: self.clone(), dims: dims.to_vec(), correction })
     }
 }

@@ -14,7 +14,8 @@ pub(super) fn call<T: Real>(op: &str, p: &Params, x: &[Tensor<T>]) -> Option<Res
     let number = |name| p.get::<f64>(name);
     // Targets that are no inputs, in the shape of the first input, or of its vectors.
     let target = |shape: &[usize]| {
-        let target = p.has("target").then(|| p.get::<Vec<f64>>("target").into_iter().map(T::from_f64).collect::<Vec<_>>());
+        let target =
+            p.has("target").then(|| p.get::<Vec<f64>>("target").into_iter().map(T::from_f64).collect::<Vec<_>>());
         target.map_or_else(|| x[1].clone(), |values| Tensor::from_vec(values, shape))
     };
     let y = match op {
@@ -48,9 +49,7 @@ pub(super) fn call<T: Real>(op: &str, p: &Params, x: &[Tensor<T>]) -> Option<Res
             HingeEmbeddingLoss { margin: number("margin"), reduction }.forward(&x[0], &target(x[0].shape()))
         }
         "huber_loss" => HuberLoss { delta: number("delta"), reduction }.forward(&x[0], &x[1]),
-        "kl_div" => {
-            KlDivLoss { log_target: p.get("log_target"), reduction }.forward(&x[0], &target(x[0].shape()))
-        }
+        "kl_div" => KlDivLoss { log_target: p.get("log_target"), reduction }.forward(&x[0], &target(x[0].shape())),
         "l1_loss" => L1Loss { reduction }.forward(&x[0], &x[1]),
         "margin_ranking_loss" => {
             MarginRankingLoss { margin: number("margin"), reduction }.forward(&x[0], &x[1], &target(x[0].shape()))
@@ -58,7 +57,8 @@ pub(super) fn call<T: Real>(op: &str, p: &Params, x: &[Tensor<T>]) -> Option<Res
         "mse_loss" => MseLoss { reduction }.forward(&x[0], &x[1]),
         "pairwise_distance" => x[0].pairwise_distance(&x[1], number("p"), 1e-6),
         "poisson_nll_loss" => {
-            let loss = PoissonNllLoss { log_input: p.get("log_input"), full: p.get("full"), reduction, ..Default::default() };
+            let loss =
+                PoissonNllLoss { log_input: p.get("log_input"), full: p.get("full"), reduction, ..Default::default() };
             loss.forward(&x[0], &target(x[0].shape()))
         }
         "smooth_l1_loss" => SmoothL1Loss { beta: number("beta"), reduction }.forward(&x[0], &x[1]),

@@ -1,7 +1,7 @@
 //! Operations along dimensions.
 
 use super::Results;
-use chainrule_tensor::{Real, Tensor};
+use chainrule_tensor::{Indices, Real, Tensor};
 use chainrule_tests::fixture::Params;
 
 pub(super) fn call<T: Real>(op: &str, p: &Params, x: &[Tensor<T>]) -> Option<Results<T>> {
@@ -30,7 +30,7 @@ pub(super) fn call<T: Real>(op: &str, p: &Params, x: &[Tensor<T>]) -> Option<Res
 }
 
 /// Values, and their indices as a further result.
-fn with_indices<T: Real>((y, indices): (Tensor<T>, Vec<usize>)) -> Results<T> {
-    let indices = Tensor::from_vec(indices.into_iter().map(T::from_usize).collect::<Vec<_>>(), y.shape());
+fn with_indices<T: Real>((y, indices): (Tensor<T>, Indices)) -> Results<T> {
+    let indices = Tensor::from_vec(indices.iter().map(|&i| T::from_usize(i)).collect::<Vec<_>>(), indices.shape());
     (y, vec![indices])
 }
