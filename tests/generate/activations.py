@@ -23,7 +23,7 @@ def activations():
         module = build(net)
         assert isinstance(module, nn.Module)
         forward = SMOOTH.get(net["layer"], module)
-        derivatives("layer", module, lambda *x: [forward(v) for v in x], [random(2, 3, 4, low=-4, high=4)], net=net, train=False)
+        derivatives("layer", module, lambda *x: [forward(v) for v in x], [random(2, 3, 4, low=-3, high=3)], net=net, train=False)
 
 
 if __name__ == "__main__":

@@ -85,7 +85,8 @@ impl<T: Real> Op<T> for Rule<T> {
     fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
         let Labels { index, factors, divisor, .. } = &self.labels;
         let classes = self.x.shape()[1];
-        let mut each = grad / *divisor;
+        // If all are ignored there is nothing to divide.
+        let mut each = grad / if *divisor == T::ZERO { T::ONE } else { *divisor };
         if let Some(factors) = factors {
             each = each * factors;
         }
@@ -113,8 +114,7 @@ fn fused<T: Real>(x: &Tensor<T>, labels: Labels<T>, reduction: Reduction) -> Ten
             softmax::cross_entropy(&x.to_slice(), &labels.index, classes, &mut losses, p);
         }
     });
-    let losses = Tensor::from_buffer(losses, labels.index.len().into());
-    let value = crate::no_grad(|| labels.reduce(losses, reduction));
+    let value = labels.value(losses, reduction);
     Tensor::from_op(&INFO, value, &[x], || Rule { x: x.clone(), probabilities, labels })
 }
 

@@ -37,9 +37,11 @@ impl<T: Real> Op<T> for GeluTanh<T> {
         if inputs.is_tracked() {
             let number = T::from_f64;
             let square = x.square();
-            let s = ((&square * number(TWICE * CUBIC) + number(TWICE)) * x).sigmoid();
+            let z = (&square * number(TWICE * CUBIC) + number(TWICE)) * x;
+            // 1 - s(z) = s(-z), without the cancellation.
+            let (s, rest) = (z.sigmoid(), (-z).sigmoid());
             let slope = square * number(3.0 * TWICE * CUBIC) + number(TWICE);
-            inputs.add(0, || grad * (x * (&s - s.square()) * slope + s));
+            inputs.add(0, || grad * (x * (&s * rest) * slope + s));
         } else {
             inputs.add(0, || map2_owned("gelu_tanh_backward", Slope {}, grad, x));
         }

@@ -2,7 +2,7 @@
 
 use super::reduction::Reduction;
 use crate::{Indices, Mask, Shape, Tensor};
-use chainrule_kernels::Real;
+use chainrule_kernels::{Buffer, Real};
 use std::sync::Arc;
 
 /// The options that speak of labels.
@@ -107,6 +107,26 @@ impl<T: Real> Labels<T> {
     /// Where the labels stand in an input of some shape, along the dimension of its classes.
     pub(super) fn places(&self, shape: &Shape, dim: usize) -> Indices {
         Indices::new(self.index.clone(), super::sum::kept(shape, &[dim]))
+    }
+
+    /// [`reduce`](Self::reduce), untracked.
+    pub(super) fn value(&self, mut losses: Buffer<T>, reduction: Reduction) -> Tensor<T> {
+        if let Some(factors) = &self.factors {
+            losses.iter_mut().zip(factors.to_slice().iter()).for_each(|(loss, &factor)| *loss *= factor);
+        }
+        if let Some(ignored) = &self.ignored {
+            losses
+                .iter_mut()
+                .zip(ignored.bytes())
+                .filter(|(_, skip)| **skip != 0)
+                .for_each(|(loss, _)| *loss = T::ZERO);
+        }
+        let count = losses.len();
+        let losses = Tensor::from_buffer(losses, count.into());
+        match reduction {
+            Reduction::Mean => Tensor::scalar(Reduction::Sum.value(losses).item() / self.divisor),
+            other => other.value(losses),
+        }
     }
 
     /// The losses of samples, weighted and reduced. What is ignored leaves no trace, whatever its loss.

@@ -35,7 +35,7 @@ struct Rule<T: Real> {
 
 impl<T: Real> Op<T> for Rule<T> {
     fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
-        let n = if self.reduction == Reduction::Mean { T::from_usize(self.a.numel()) } else { T::ONE };
+        let n = self.reduction.divisor::<T>(self.a.numel());
         let slope = (&self.a - &self.b) * (grad * (T::from_f64(2.0) / n));
         inputs.add(1, || -&slope);
         inputs.add(0, || slope);

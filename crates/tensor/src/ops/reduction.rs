@@ -37,9 +37,15 @@ impl Reduction {
         }
     }
 
+    /// What the gradient of each of `count` losses is divided by. (Where there is none, not by 0: infinity times nothing
+    /// would be NaN.)
+    pub(super) fn divisor<T: Real>(self, count: usize) -> T {
+        if self == Reduction::Mean { T::from_usize(count.max(1)) } else { T::ONE }
+    }
+
     /// The gradient of each of `count` losses: one number for all of them, unless they stay as they are.
     pub(super) fn each<T: Real>(self, grad: Tensor<T>, count: usize) -> Tensor<T> {
-        if self == Reduction::Mean { grad / T::from_usize(count) } else { grad }
+        if self == Reduction::Mean { grad / self.divisor::<T>(count) } else { grad }
     }
 }
 
