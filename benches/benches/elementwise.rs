@@ -1,7 +1,7 @@
 //! Element-wise functions and reductions: what memory limits, so rates are in bytes.
 
 use chainrule_benches::numbers;
-use chainrule_kernels::{View, reduce};
+use chainrule_kernels::{View, moments, reduce};
 use chainrule_tensor::{Rng, Tensor};
 use criterion::{Criterion, Throughput};
 use std::hint::black_box;
@@ -10,12 +10,14 @@ mod common;
 
 fn functions(criterion: &mut Criterion) {
     type Function = fn(&Tensor) -> Tensor;
-    let functions: [(&str, Function); 7] = [
+    let functions: [(&str, Function); 9] = [
         ("relu", Tensor::relu),
         ("exp", Tensor::exp),
         ("tanh", Tensor::tanh),
         ("sigmoid", Tensor::sigmoid),
         ("gelu", Tensor::gelu),
+        ("silu", Tensor::silu),
+        ("sin", Tensor::sin),
         ("double", |x| x + x),
         ("transposed copy", |x| x.t() + 0.0),
     ];
@@ -42,6 +44,9 @@ fn reductions(criterion: &mut Criterion) {
     bench("sum", [1024, 1], 0);
     bench("sum of rows", [1024, 1], 1);
     bench("sum of columns", [1, 1024], 1);
+    let view = View::new(&x, &sizes, &[1024, 1]);
+    group.bench_function("variance of rows", |b| b.iter(|| moments::variance(view, 1, 1.0, black_box(&mut out))));
+    group.bench_function("norm of rows", |b| b.iter(|| moments::norm(view, 1, black_box(&mut out))));
 }
 
 fn main() {

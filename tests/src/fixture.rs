@@ -62,6 +62,11 @@ impl Params {
         self.0.contains_key(name).then(|| self.get(name))
     }
 
+    /// Whether there is such a parameter.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// A parameter of any type that JSON can hold.
     pub fn get<V: for<'a> Deserialize<'a>>(&self, name: &str) -> V {
         let value = self.0.get(name).unwrap_or_else(|| panic!("the fixture lacks the parameter {name}: {self:?}"));

@@ -28,7 +28,11 @@ pub mod prelude {
     pub use chainrule_layers::*;
     pub use chainrule_models::{Architecture, Classifier, Forecaster, LanguageModel};
     pub use chainrule_optim::*;
-    pub use chainrule_tensor::ops::{Interpolation, Resize};
+    pub use chainrule_tensor::ops::{
+        BceLoss, BceWithLogitsLoss, CosineEmbeddingLoss, CrossEntropyLoss, CtcLoss, GaussianNllLoss,
+        HingeEmbeddingLoss, HuberLoss, Interpolation, KlDivLoss, L1Loss, MarginRankingLoss, MseLoss, NllLoss,
+        PoissonNllLoss, Reduction, Resize, SmoothL1Loss, TripletMarginLoss,
+    };
     pub use chainrule_tensor::{
         CreateGraph, FreeGraph, Gradients, Indices, KeepGraph, Mask, Real, Rng, Tensor, checkpoint, checkpoint_with,
         detect_anomaly, grad, gradcheck, gradgradcheck, no_grad,

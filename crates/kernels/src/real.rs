@@ -34,9 +34,11 @@ pub trait Real:
     + SubAssign
     + MulAssign
     + DivAssign
+    + crate::ctc::CtcKernels<Self>
     + crate::map::MapKernels<Self>
     + crate::map::WalkKernels<Self>
     + crate::mask::MaskKernels<Self>
+    + crate::moments::MomentKernels<Self>
     + crate::gemm::GemmKernels<Self>
     + crate::attention::AttentionKernels<Self>
     + crate::index::IndexKernels<Self>
@@ -123,6 +125,8 @@ pub trait Real:
     fn cos(self) -> Self;
     /// The largest integer not above `self`.
     fn floor(self) -> Self;
+    /// The nearest integer; of two that are equally near, the even one.
+    fn round_ties_even(self) -> Self;
     /// The larger of two numbers; NaN if either is NaN, as in PyTorch.
     fn maximum(self, other: Self) -> Self;
     /// The smaller of two numbers; NaN if either is NaN, as in PyTorch.
@@ -228,6 +232,10 @@ macro_rules! real {
             #[inline(always)]
             fn floor(self) -> Self {
                 $t::floor(self)
+            }
+            #[inline(always)]
+            fn round_ties_even(self) -> Self {
+                $t::round_ties_even(self)
             }
             #[inline(always)]
             fn maximum(self, other: Self) -> Self {

@@ -44,6 +44,7 @@ mod max_pool;
 mod mode;
 mod module;
 mod param;
+mod prelu;
 mod recurrent;
 mod rms_norm;
 mod safetensors;
@@ -59,7 +60,10 @@ mod whole_file;
 
 pub mod init;
 
-pub use activation::{Gelu, Relu, Sigmoid, Tanh};
+pub use activation::{
+    Celu, Elu, Gelu, GeluTanh, Hardsigmoid, Hardswish, Hardtanh, LeakyRelu, LogSigmoid, Mish, Relu, Relu6, Selu,
+    Sigmoid, Silu, Softplus, Softsign, Tanh,
+};
 pub use adaptive_pool::{
     AdaptiveAvgPool, AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool, AdaptiveMaxPool1d, AdaptiveMaxPool2d,
 };
@@ -83,6 +87,7 @@ pub use max_pool::{MaxPool, MaxPool1d, MaxPool2d};
 pub use mode::Mode;
 pub use module::{Entry, EntryMut, Layer, Module, Path};
 pub use param::{Buffer, Param};
+pub use prelu::Prelu;
 pub use recurrent::{Gru, GruCell, Lstm, LstmCell, LstmState, RecurrentBuilder, RecurrentParams, Rnn, RnnCell};
 pub use rms_norm::RmsNorm;
 pub use safetensors::{Metadata, load_safetensors, save_safetensors};

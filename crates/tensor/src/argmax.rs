@@ -1,4 +1,4 @@
-//! Where the largest element stands. An index has no derivative, so this is no operation of the graph.
+//! Where the largest or the smallest element stands. An index has no derivative, so this is no operation of the graph.
 
 use crate::{Dims, Tensor};
 use chainrule_kernels::Real;
@@ -11,27 +11,42 @@ impl<T: Real> Tensor<T> {
     /// If there is no such dimension, or it is empty while there are lines.
     #[track_caller]
     pub fn argmax(&self, dim: impl Into<Dims>) -> Vec<usize> {
-        let dim = dim.into().resolve_one("argmax", self.rank());
+        self.positions("argmax", dim.into(), |x, best| x > best)
+    }
+
+    /// The index of the smallest element of each line along one dimension, lines in row-major order of the other
+    /// dimensions. The first of equals wins, and NaN over all, as in PyTorch.
+    ///
+    /// # Panics
+    /// If there is no such dimension, or it is empty while there are lines.
+    #[track_caller]
+    pub fn argmin(&self, dim: impl Into<Dims>) -> Vec<usize> {
+        self.positions("argmin", dim.into(), |x, best| x < best)
+    }
+
+    #[track_caller]
+    fn positions(&self, op: &str, dim: Dims, beats: impl Fn(T, T) -> bool) -> Vec<usize> {
+        let dim = dim.resolve_one(op, self.rank());
         let length = self.shape()[dim];
         if self.numel() == 0 {
             let lines: usize = self.shape().iter().enumerate().filter(|(d, _)| *d != dim).map(|(_, n)| n).product();
-            assert!(lines == 0, "argmax: dimension {dim} of shape {} is empty", self.shape());
+            assert!(lines == 0, "{op}: dimension {dim} of shape {} is empty", self.shape());
             return Vec::new();
         }
         let mut order: Vec<usize> = (0..self.rank()).filter(|&d| d != dim).collect();
         order.push(dim);
         let lines = crate::no_grad(|| self.permute(order));
-        lines.to_slice().chunks(length).map(position).collect()
+        lines.to_slice().chunks(length).map(|line| position(line, &beats)).collect()
     }
 }
 
-fn position<T: Real>(line: &[T]) -> usize {
+fn position<T: Real>(line: &[T], beats: impl Fn(T, T) -> bool) -> usize {
     let mut best = 0;
     for (i, &x) in line.iter().enumerate() {
         if line[best].is_nan() {
             break;
         }
-        if x > line[best] || x.is_nan() {
+        if beats(x, line[best]) || x.is_nan() {
             best = i;
         }
     }
@@ -48,6 +63,13 @@ mod tests {
         assert_eq!(x.argmax(1), [1, 0, 1]);
         assert_eq!(x.argmax(0), [1, 2, 1]);
         assert_eq!(Tensor::<f32>::zeros([0, 3]).argmax(1), Vec::<usize>::new());
+    }
+
+    #[test]
+    fn first_smallest_and_nan() {
+        let x = Tensor::from([[5.0f32, 1.0, 1.0], [f32::NAN, -9.0, f32::NAN], [-1.0, f32::NAN, 3.0]]);
+        assert_eq!(x.argmin(1), [1, 0, 1]);
+        assert_eq!(x.argmin(0), [1, 2, 1]);
     }
 
     #[test]

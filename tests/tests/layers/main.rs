@@ -13,6 +13,7 @@
 //! python tests/generate/layers.py --check target/tmp/ours.safetensors
 //! ```
 
+mod activations;
 mod behavior;
 mod nets;
 mod passes;

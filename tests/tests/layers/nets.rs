@@ -1,7 +1,7 @@
 //! From the description of a net, in the words of PyTorch's classes, to our layers.
 
-use crate::vision;
-use chainrule_layers::{Gelu, Layer, Linear, Relu, Sequential, Sigmoid, Softmax, Tanh};
+use crate::{activations, vision};
+use chainrule_layers::{Layer, Linear, Sequential};
 use chainrule_tensor::{Real, Rng};
 use serde::Deserialize;
 use serde_json::Value;
@@ -50,11 +50,9 @@ fn build_layer<T: Real>(a: &Arguments<'_>, rng: &mut Rng) -> Box<dyn Layer<T>> {
     // What is not said keeps our default, which has to be PyTorch's.
     match a.get::<String>("layer").expect("a class").as_str() {
         "Linear" => Box::new(Linear::builder(a.size("in_features"), a.size("out_features")).bias(bias).build(rng)),
-        "Softmax" => Box::new(Softmax(a.get("dim").expect("a dimension"))),
-        "ReLU" => Box::new(Relu),
-        "Sigmoid" => Box::new(Sigmoid),
-        "Tanh" => Box::new(Tanh),
-        "GELU" => Box::new(Gelu),
-        other => vision::build(other, a, rng).unwrap_or_else(|| panic!("unknown layer {other}")),
+        other => {
+            let layer = vision::build(other, a, rng).or_else(|| activations::build(other, a));
+            layer.unwrap_or_else(|| panic!("unknown layer {other}"))
+        }
     }
 }

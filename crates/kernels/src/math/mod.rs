@@ -4,3 +4,7 @@
 
 pub mod f32;
 pub mod f64;
+pub mod trig;
+
+#[cfg(test)]
+mod ulp;

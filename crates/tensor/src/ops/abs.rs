@@ -8,6 +8,7 @@
 //! | saved | `x` |
 
 use super::elementwise::map1;
+use super::sign::Sign;
 use crate::{Inputs, Op, OpInfo, Tensor};
 use chainrule_kernels::{Real, unary};
 
@@ -27,7 +28,6 @@ impl<T: Real> Op<T> for Abs<T> {
 }
 
 unary!(Formula(self, x: T) = x.abs());
-unary!(Sign(self, x: T) = if x > T::ZERO { T::ONE } else if x < T::ZERO { -T::ONE } else { x });
 
 impl<T: Real> Tensor<T> {
     /// The absolute value of every element.

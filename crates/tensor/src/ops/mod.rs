@@ -11,9 +11,12 @@
 
 mod convolution;
 pub(crate) mod elementwise;
+mod gate;
+mod labels;
 mod operators;
 mod pooling;
 mod recurrent;
+mod reduction;
 mod take;
 
 #[cfg(test)]
@@ -38,8 +41,11 @@ operations! {
     adaptive_max_pool2d,
     add,
     avg_pool1d,
+    amax,
+    amin,
     avg_pool2d,
     batch_norm,
+    bce_loss,
     bce_with_logits,
     bilinear,
     broadcast_to,
@@ -48,7 +54,13 @@ operations! {
     conv2d,
     conv_transpose1d,
     conv_transpose2d,
+    clamp,
+    conv2d,
+    cos,
+    cosine_embedding_loss,
+    cosine_similarity,
     cross_entropy,
+    ctc_loss,
     cumprod,
     cumsum,
     diagonal,
@@ -56,11 +68,15 @@ operations! {
     dot,
     dropout,
     einsum,
+    elu,
     embedding,
     erf,
     exp,
+    expm1,
     flip,
+    floor,
     gather,
+    gaussian_nll_loss,
     gelu,
     group_norm,
     gru,
@@ -68,25 +84,55 @@ operations! {
     index_select,
     instance_norm,
     interpolate,
+    gelu_tanh,
+    hardsigmoid,
+    hardswish,
+    hardtanh,
+    hinge_embedding_loss,
+    huber_loss,
+    index_add,
+    index_select,
+    kl_div,
+    l1_loss,
     layer_norm,
+    leaky_relu,
     linear,
     log,
+    log1p,
     log_softmax,
     lstm,
     masked_fill,
     matmul,
     max_pool1d,
+    logsigmoid,
+    logsumexp,
+    margin_ranking_loss,
+    masked_fill,
+    matmul,
+    max,
     max_pool2d,
+    maximum,
     mean,
+    min,
+    minimum,
+    mish,
     mse_loss,
     mul,
     neg,
+    nll_loss,
+    norm,
     one_hot,
     outer,
     pad,
+    pairwise_distance,
     permute,
     pixel_shuffle,
+    poisson_nll_loss,
     pow,
+    powf,
+    prelu,
+    prod,
+    reciprocal,
     relu,
     repeat,
     reshape,
@@ -94,29 +140,61 @@ operations! {
     rnn,
     roll,
     scaled_dot_product_attention,
+    rsqrt,
     scatter_add,
     sigmoid,
+    sign,
+    silu,
+    sin,
     slice,
+    smooth_l1_loss,
     softmax,
+    softplus,
+    softsign,
     sort,
     split,
     sqrt,
+    square,
     stack,
+    std,
     sub,
     sum,
     tanh,
     topk,
     tril,
+    triplet_margin_loss,
     triu,
+    var,
     where_,
 }
 
+pub use avg_pool2d::AvgPoolOptions;
+pub use bce_loss::BceLoss;
+pub use bce_with_logits::BceWithLogitsLoss;
+pub use conv2d::Conv2dOptions;
 pub use convolution::{
     Conv1dOptions, Conv2dOptions, ConvOptions, ConvTranspose1dOptions, ConvTranspose2dOptions, ConvTransposeOptions,
 };
+pub use cosine_embedding_loss::CosineEmbeddingLoss;
+pub use cross_entropy::{ClassTarget, CrossEntropyLoss};
+pub use ctc_loss::CtcLoss;
+pub use gaussian_nll_loss::GaussianNllLoss;
+pub use hinge_embedding_loss::HingeEmbeddingLoss;
+pub use huber_loss::HuberLoss;
 pub use interpolate::{Interpolation, Resize};
+pub use kl_div::KlDivLoss;
+pub use l1_loss::L1Loss;
+pub use margin_ranking_loss::MarginRankingLoss;
+pub use max_pool2d::PoolOptions;
+pub use mse_loss::MseLoss;
+pub use nll_loss::NllLoss;
 pub use pad::PadMode;
+pub use pad::PadMode;
+pub use poisson_nll_loss::PoissonNllLoss;
 pub use pooling::{AvgPoolOptions, PoolOptions};
 pub use recurrent::{RecurrentWeights, Steps};
+pub use reduction::Reduction;
 pub use rnn::RnnActivation;
 pub use scaled_dot_product_attention::{AttentionMask, AttentionOptions};
+pub use smooth_l1_loss::SmoothL1Loss;
+pub use triplet_margin_loss::TripletMarginLoss;

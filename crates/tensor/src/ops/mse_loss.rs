@@ -1,14 +1,14 @@
-//! Mean squared error: `y = mean of (a - b)^2`.
+//! Squared error: `y = mean of (a - b)^2`.
 //!
 //! | | |
 //! |---|---|
-//! | equation | `y = 1/n sum over i of (a_i - b_i)^2` |
+//! | equation | `y = 1/n sum over i of (a_i - b_i)^2`; or the sum, or each |
 //! | derivative | `a' = y' 2 (a - b) / n`, `b' = -a'` |
-//! | shapes | `a` and `b` equal; `y` has no dimension |
+//! | shapes | `a` and `b` equal; `y` has no dimension, or that shape if not reduced |
 //! | saved | `a` and `b` |
 
 use super::elementwise::map2;
-use super::mean::mean_value;
+use super::reduction::{Reduction, require_same_shape};
 use crate::{Inputs, Op, OpInfo, Tensor};
 use chainrule_kernels::{Real, binary};
 
@@ -19,15 +19,23 @@ pub(super) static INFO: OpInfo = OpInfo {
     torch: "torch.nn.functional.mse_loss",
 };
 
-#[derive(Debug)]
-struct MseLoss<T: Real> {
-    a: Tensor<T>,
-    b: Tensor<T>,
+/// The squared error, with options.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MseLoss {
+    /// Mean, sum or each.
+    pub reduction: Reduction,
 }
 
-impl<T: Real> Op<T> for MseLoss<T> {
+#[derive(Debug)]
+struct Rule<T: Real> {
+    a: Tensor<T>,
+    b: Tensor<T>,
+    reduction: Reduction,
+}
+
+impl<T: Real> Op<T> for Rule<T> {
     fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
-        let n = T::from_usize(self.a.numel());
+        let n = self.reduction.divisor::<T>(self.a.numel());
         let slope = (&self.a - &self.b) * (grad * (T::from_f64(2.0) / n));
         inputs.add(1, || -&slope);
         inputs.add(0, || slope);
@@ -36,21 +44,28 @@ impl<T: Real> Op<T> for MseLoss<T> {
 
 binary!(Square(self, a: T, b) = (a - b) * (a - b));
 
+impl MseLoss {
+    /// The squared error of `input` against `target`.
+    ///
+    /// # Panics
+    /// If the shapes differ.
+    #[track_caller]
+    pub fn forward<T: Real>(&self, input: &Tensor<T>, target: &Tensor<T>) -> Tensor<T> {
+        require_same_shape(INFO.name, ("input", input), ("target", target));
+        let reduction = self.reduction;
+        let value = reduction.value(map2(INFO.name, Square {}, input, target));
+        Tensor::from_op(&INFO, value, &[input, target], || Rule { a: input.clone(), b: target.clone(), reduction })
+    }
+}
+
 impl<T: Real> Tensor<T> {
-    /// The mean of the squared differences to `target`, as a tensor without dimensions.
+    /// The mean of the squared differences to `target`, as a tensor without dimensions. [`MseLoss`] has the options.
     ///
     /// # Panics
     /// If the shapes differ.
     #[track_caller]
     pub fn mse_loss(&self, target: &Self) -> Self {
-        assert!(
-            self.shape() == target.shape(),
-            "mse_loss: input {} and target {} must have the same shape",
-            self.shape(),
-            target.shape()
-        );
-        let value = mean_value(&map2(INFO.name, Square {}, self, target));
-        Self::from_op(&INFO, value, &[self, target], || MseLoss { a: self.clone(), b: target.clone() })
+        MseLoss::default().forward(self, target)
     }
 
     /// Half the mean of the squared differences to `target`: its gradient is the mean difference itself.
@@ -65,19 +80,23 @@ impl<T: Real> Tensor<T> {
 
 #[cfg(test)]
 mod tests {
-    use crate::Tensor;
+    use super::*;
     use crate::ops::check;
 
     #[test]
     fn worked_example() {
         let (a, b) = (Tensor::from([1.0f32, 2.0]), Tensor::from([3.0, 5.0]));
         assert_eq!((a.mse_loss(&b).item(), a.half_mse_loss(&b).item()), (6.5, 3.25));
+        assert_eq!(MseLoss { reduction: Reduction::Sum }.forward(&a, &b).item(), 13.0);
+        assert_eq!(MseLoss { reduction: Reduction::None }.forward(&a, &b).to_vec(), [4.0, 9.0]);
     }
 
     #[test]
     fn gradcheck() {
         let (a, b) = (check::random([3, 4], -1.0, 1.0), check::random([4, 3], -1.0, 1.0));
-        check::gradients(|x| x[0].mse_loss(&x[1].t()), &[&a, &b]);
+        for reduction in [Reduction::Mean, Reduction::Sum, Reduction::None] {
+            check::gradients(|x| MseLoss { reduction }.forward(&x[0], &x[1].t()), &[&a, &b]);
+        }
         check::gradients(|x| x[0].half_mse_loss(&x[0].powf(2.0)), &[&b]);
     }
 

@@ -9,40 +9,19 @@
 //!
 //! The backward rule is linear in the gradient and constant in `y`, so it is an operation whose rule is itself.
 
-use super::elementwise::{map1, map2_owned};
-use crate::graph::edges_of;
-use crate::{Inputs, Op, OpInfo, Tensor};
+use super::elementwise::map1;
+use super::gate::{Gate, gate_info};
+use crate::{OpInfo, Tensor};
 use chainrule_kernels::{Real, binary, unary};
 
 pub(super) static INFO: OpInfo =
     OpInfo { name: "relu", equation: "y = max(x, 0)", derivative: "x' = y' where y > 0, else 0", torch: "torch.relu" };
 
-static GATE: OpInfo = OpInfo {
-    name: "relu_backward",
-    equation: "x' = y' where y > 0, else 0",
-    derivative: "y'' = x'' where y > 0, else 0",
-    torch: "",
-};
-
-/// Serves both: the gradient of `relu` and the gradient of that gradient pass the same gate.
-#[derive(Debug)]
-struct Relu<T: Real> {
-    y: Tensor<T>,
-}
-
-impl<T: Real> Op<T> for Relu<T> {
-    fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
-        inputs.add(0, || {
-            let edges = edges_of(&[&grad]);
-            let gated = map2_owned(GATE.name, Gate {}, grad, &self.y);
-            Tensor::from_edges(&GATE, gated, edges, || Relu { y: self.y.clone() })
-        });
-    }
-}
+static GATE: OpInfo = gate_info!("relu_backward", "x' = y' where y > 0, else 0");
 
 unary!(Formula(self, x: T) = x.maximum(T::ZERO));
 // NaN passes the gradient on: a NaN must not be hidden behind zeros.
-binary!(Gate(self, grad: T, y) = if y <= T::ZERO { T::ZERO } else { grad });
+binary!(Pass(self, grad: T, y) = if y <= T::ZERO { T::ZERO } else { grad });
 
 impl<T: Real> Tensor<T> {
     /// The larger of 0 and every element.
@@ -50,7 +29,7 @@ impl<T: Real> Tensor<T> {
     pub fn relu(&self) -> Self {
         let value = map1(Formula {}, self);
         let y = value.detach();
-        Self::from_op(&INFO, value, &[self], || Relu { y })
+        Self::from_op(&INFO, value, &[self], || Gate { info: &GATE, x: y, gate: Pass {} })
     }
 }
 

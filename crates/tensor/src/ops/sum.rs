@@ -41,6 +41,12 @@ fn dropped(shape: &Shape, dims: &[usize]) -> Shape {
     shape.iter().enumerate().filter(|(d, _)| !dims.contains(d)).map(|(_, &n)| n).collect()
 }
 
+/// An untracked result of a reduction with `keepdim`, as it is without.
+pub(crate) fn without<T: Real>(value: Tensor<T>, dims: &[usize]) -> Tensor<T> {
+    let shape = dropped(value.shape(), dims);
+    value.window(shape.clone(), shape.row_major(), value.offset())
+}
+
 /// Applies a kernel of `reduce` to the given dimensions, untracked.
 pub(crate) fn reduce_dims<T: Real>(
     x: &Tensor<T>,

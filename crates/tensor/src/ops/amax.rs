@@ -1,0 +1,89 @@
+//! The largest element over dimensions; equal ones share the gradient.
+//!
+//! | | |
+//! |---|---|
+//! | equation | `y[i] = max over j of x[i, j]`; NaN if any is |
+//! | derivative | `x'[i, j] = y'[i] / k[i]` where `x[i, j] = y[i]`, `k[i]` times in all; else 0 |
+//! | shapes | the dimensions disappear, or stay with size 1 (`keepdim`); they must not be empty |
+//! | saved | `x` and `y` |
+
+use super::sum::{kept, reduce_dims};
+use crate::{Dims, Inputs, Op, OpInfo, Tensor};
+use chainrule_kernels::{Real, reduce};
+
+pub(super) static INFO: OpInfo = OpInfo {
+    name: "amax",
+    equation: "y[i] = max over j of x[i, j]",
+    derivative: "x' = y' shared by the elements that equal y, else 0",
+    torch: "torch.amax",
+};
+
+#[derive(Debug)]
+struct Amax<T: Real> {
+    x: Tensor<T>,
+    y: Tensor<T>,
+    dims: Vec<usize>,
+}
+
+impl<T: Real> Op<T> for Amax<T> {
+    fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
+        let Amax { x, y, dims } = self;
+        inputs.add(0, || {
+            let shape = kept(x.shape(), dims);
+            let winners = x.eq(&y.reshape(&shape)).to_tensor::<T>();
+            let each = grad.reshape(shape) / winners.sum_dim(dims, true);
+            winners * each
+        });
+    }
+}
+
+impl<T: Real> Tensor<T> {
+    /// The largest element over some dimensions, NaN over all. The dimensions disappear, or stay with size 1 if `keepdim` is
+    /// true. [`max_dim`](Tensor::max_dim) also tells where it stands.
+    ///
+    /// # Panics
+    /// If a dimension does not exist, is named twice, or is empty.
+    #[track_caller]
+    pub fn amax(&self, dims: impl Into<Dims>, keepdim: bool) -> Self {
+        let dims = dims.into().resolve(INFO.name, self.rank());
+        if let Some(d) = dims.iter().find(|&&d| self.shape()[d] == 0) {
+            panic!("amax: dimension {d} of shape {} is empty", self.shape());
+        }
+        let value = reduce_dims(self, &dims, keepdim, reduce::maximum);
+        let y = value.detach();
+        Self::from_op(&INFO, value, &[self], || Amax { x: self.detach(), y, dims: dims.to_vec() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Tensor;
+    use crate::ops::check;
+
+    #[test]
+    fn worked_example() {
+        let x = Tensor::from([[1.0f32, 1.0, 3.0], [5.0, 0.0, 5.0]]).requires_grad();
+        let y = x.amax(1, false);
+        assert_eq!(y.to_vec(), [3., 5.]);
+        let gradient = y.sum().backward().get(&x).unwrap().to_vec();
+        assert_eq!(gradient, [0., 0., 1., 0.5, 0., 0.5]);
+        assert_eq!(x.amax([0, 1], true).to_vec(), [5.0]);
+        assert!(Tensor::from([1.0f32, f32::NAN, 9.0]).amax(0, false).item().is_nan());
+    }
+
+    #[test]
+    fn gradcheck() {
+        let x = check::random([2, 3, 4], -1.0, 1.0);
+        check::gradients(|x| x[0].amax([0, 1, 2], false).powf(2.0), &[&x]);
+        check::gradients(|x| x[0].amax([0, 2], true).powf(2.0), &[&x]);
+        check::gradients(|x| x[0].t().slice(1, 0, 4, 3).amax(-1, false).powf(2.0), &[&x]);
+        check::gradients(|x| x[0].broadcast_to([2, 3, 4]).amax(0, false), &[&check::random([3, 1], -1.0, 1.0)]);
+        check::gradients(|x| x[0].amax(1, false), &[&check::random([0, 3], -1.0, 1.0)]);
+    }
+
+    #[test]
+    #[should_panic(expected = "amax: dimension 1 of shape [2, 0] is empty")]
+    fn nothing_has_no_largest() {
+        let _ = Tensor::<f32>::zeros([2, 0]).amax(1, false);
+    }
+}

@@ -1,0 +1,124 @@
+//! The largest element: of all, or along one dimension together with where it stands.
+//!
+//! | | |
+//! |---|---|
+//! | equation | `y[i] = max over j of x[i, j]`, at `k[i]`; NaN is larger than all |
+//! | derivative | along a dimension: `x'[i, j] = y'[i]` where `j = k[i]`, else 0. Of all: shared by equal ones |
+//! | shapes | the dimension disappears, or stays with size 1 (`keepdim`); it must not be empty |
+//! | saved | `k`; or `x` and `y` |
+
+use super::sum::{kept, without};
+use crate::{Dims, Indices, Inputs, Op, OpInfo, Shape, Tensor};
+use chainrule_kernels::{Real, reduce};
+
+pub(super) static INFO: OpInfo = OpInfo {
+    name: "max",
+    equation: "y[i] = max over j of x[i, j]",
+    derivative: "x' = y' where the largest stands, else 0",
+    torch: "torch.max",
+};
+
+/// The rule of the largest of all elements.
+#[derive(Debug)]
+struct Max<T: Real> {
+    x: Tensor<T>,
+    y: Tensor<T>,
+}
+
+impl<T: Real> Op<T> for Max<T> {
+    fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
+        let Max { x, y } = self;
+        inputs.add(0, || {
+            let winners = if y.item().is_nan() { x.isnan() } else { x.eq(y) };
+            Tensor::where_(&winners, grad / T::from_usize(winners.count()), Tensor::scalar(T::ZERO))
+        });
+    }
+}
+
+/// The rule along a dimension. What was picked is put back in its place.
+#[derive(Debug)]
+struct MaxDim {
+    from: Shape,
+    dim: usize,
+    /// With the dimension at size 1.
+    index: Indices,
+}
+
+impl<T: Real> Op<T> for MaxDim {
+    fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
+        let MaxDim { from, dim, index } = self;
+        inputs.add(0, || Tensor::zeros(from).scatter_add(*dim, index, &grad.reshape(index.shape())));
+    }
+}
+
+impl<T: Real> Tensor<T> {
+    /// The largest of all elements, as a tensor without dimensions. Equal ones share the gradient.
+    ///
+    /// # Panics
+    /// If there is no element.
+    #[track_caller]
+    pub fn max(&self) -> Self {
+        assert!(self.numel() > 0, "max: a tensor of shape {} has no element", self.shape());
+        let value = Self::build([].into(), |out| reduce::maximum(self.as_view(), 0, out));
+        let y = value.detach();
+        Self::from_op(&INFO, value, &[self], || Max { x: self.detach(), y })
+    }
+
+    /// The largest elements along one dimension, and their indices, which [`gather`](Tensor::gather) takes if `keepdim` is true. The first of
+    /// equals gets the gradient. The dimension disappears, or stays with size 1 if `keepdim` is true.
+    /// [`amax`](Tensor::amax) takes several dimensions.
+    ///
+    /// # Panics
+    /// If there is no such dimension, or it is empty while there are lines.
+    #[track_caller]
+    pub fn max_dim(&self, dim: impl Into<Dims>, keepdim: bool) -> (Self, Indices) {
+        let dim = dim.into().resolve_one(INFO.name, self.rank());
+        let index = self.argmax(dim);
+        let index = Indices::new(index, kept(self.shape(), &[dim]));
+        let value = crate::no_grad(|| self.gather(dim, &index));
+        let (value, places) = if keepdim {
+            (value, index.clone())
+        } else {
+            let value = without(value, &[dim]);
+            let places = index.reshape(value.shape());
+            (value, places)
+        };
+        let rule = || MaxDim { from: self.shape().clone(), dim, index };
+        (Self::from_op(&INFO, value, &[self], rule), places)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Tensor;
+    use crate::ops::check;
+
+    #[test]
+    fn worked_example() {
+        let x = Tensor::from([[1.0f32, 3.0, 3.0], [5.0, 0.0, 2.0]]).requires_grad();
+        let (y, k) = x.max_dim(1, false);
+        assert_eq!((y.to_vec(), k.to_vec()), (vec![3., 5.], vec![1, 0]));
+        let gradient = y.sum().backward().get(&x).unwrap().to_vec();
+        assert_eq!(gradient, [0., 1., 0., 1., 0., 0.]);
+        assert_eq!(x.max_dim(0, true).0.shape(), &[1, 3]);
+        assert_eq!(x.max().item(), 5.0);
+        let ties = Tensor::from([2.0f32, 2.0]).requires_grad();
+        assert_eq!(ties.max().backward().get(&ties).unwrap().to_vec(), [0.5, 0.5]);
+    }
+
+    #[test]
+    fn gradcheck() {
+        let x = check::random([2, 3, 4], -1.0, 1.0);
+        check::gradients(|x| x[0].max().powf(2.0), &[&x]);
+        check::gradients(|x| x[0].max_dim(1, true).0.powf(2.0), &[&x]);
+        check::gradients(|x| x[0].t().slice(1, 0, 4, 3).max_dim(-2, false).0.powf(2.0), &[&x]);
+        check::gradients(|x| x[0].max_dim(0, false).0, &[&check::random([1], -1.0, 1.0)]);
+        check::gradients(|x| x[0].max_dim(1, false).0, &[&check::random([0, 3], -1.0, 1.0)]);
+    }
+
+    #[test]
+    #[should_panic(expected = "max: a tensor of shape [2, 0] has no element")]
+    fn nothing_has_no_largest() {
+        let _ = Tensor::<f32>::zeros([2, 0]).max();
+    }
+}
