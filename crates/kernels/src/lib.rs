@@ -28,6 +28,7 @@ pub mod pool;
 pub mod random;
 pub mod real;
 pub mod reduce;
+pub mod relu;
 pub mod rows;
 pub mod simd;
 pub mod softmax;

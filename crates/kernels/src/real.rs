@@ -49,6 +49,7 @@ pub trait Real:
     + crate::view::ViewKernels<Self>
     + crate::conv::ConvKernels<Self>
     + crate::pool::PoolKernels<Self>
+    + crate::relu::ReluKernels<Self>
     + crate::buffer::Pooled
     + 'static
 {

@@ -15,7 +15,7 @@ use crate::{Layer, Mode};
 use chainrule_tensor::{Real, Tensor};
 
 macro_rules! activations {
-    ($($(#[$doc:meta])* $Name:ident: $method:ident, $torch:literal;)*) => { $(
+    ($($(#[$doc:meta])* $Name:ident: $method:ident $(or in place $in_place:ident)?, $torch:literal;)*) => { $(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct $Name;
@@ -34,6 +34,11 @@ macro_rules! activations {
             fn call(&self, x: &Tensor<T>, _: &mut Mode<'_>) -> Tensor<T> {
                 self.forward(x)
             }
+            $(
+                fn call_owned(&self, x: Tensor<T>, _: &mut Mode<'_>) -> Tensor<T> {
+                    x.$in_place()
+                }
+            )?
             fn describe(&self) -> String {
                 $torch.into()
             }
@@ -43,7 +48,7 @@ macro_rules! activations {
 
 activations! {
     /// `max(x, 0)`.
-    Relu: relu, "ReLU";
+    Relu: relu or in place relu_, "ReLU";
     /// `1 / (1 + e^-x)`.
     Sigmoid: sigmoid, "Sigmoid";
     /// The hyperbolic tangent.

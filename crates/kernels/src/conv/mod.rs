@@ -20,6 +20,7 @@ mod blocked;
 mod depthwise;
 mod lanes;
 mod patches;
+mod planes;
 mod pointwise;
 pub mod reference;
 mod shared;
