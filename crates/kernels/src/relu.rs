@@ -68,8 +68,8 @@ impl<T: Real> Kernel for Forward<'_, T> {
         for (at, (y, open)) in groups.iter_mut().zip(&mut *open).enumerate() {
             let from = x.map_or(*y, |(groups, _)| groups[at]);
             *open = bits(&from);
-            for i in 0..BITS {
-                y[i] = from[i].maximum(T::ZERO);
+            for (y, x) in y.iter_mut().zip(from) {
+                *y = x.maximum(T::ZERO);
             }
         }
         if !rest.is_empty() {
@@ -90,8 +90,8 @@ impl<T: Real> Kernel for Gate<'_, T> {
         let Gate(g, open) = self;
         let (groups, rest) = g.as_chunks_mut::<BITS>();
         for (g, &open) in groups.iter_mut().zip(open) {
-            for i in 0..BITS {
-                g[i] = if open & (1 << i) == 0 { T::ZERO } else { g[i] };
+            for (i, g) in g.iter_mut().enumerate() {
+                *g = if open & (1 << i) == 0 { T::ZERO } else { *g };
             }
         }
         for (i, g) in rest.iter_mut().enumerate() {

@@ -10,7 +10,7 @@
 //! window elements.
 
 use super::lanes::dispatch;
-use super::planes::{Dots, Fill, Layout, Rows, SLACK, Shifted};
+use super::planes::{Dots, Fill, Layout, Rows, SLACK, Shifted, Turned, inputs};
 use super::{Conv2d, shared::Shared};
 use crate::gemm::{Element, MAX_LANES};
 use crate::{Buffer, parallel};
@@ -30,19 +30,6 @@ pub(super) fn applies(geometry: &Conv2d) -> bool {
 fn together(geometry: &Conv2d) -> usize {
     let [height, width] = geometry.output();
     (PIECE / (height * width * geometry.taps() * geometry.group_out()).max(1)).max(1)
-}
-
-/// The layout of input planes, and the shift of each window element.
-fn inputs(geometry: &Conv2d) -> (Layout, Vec<usize>) {
-    let Conv2d { input, kernel, stride, padding, dilation, .. } = *geometry;
-    let [oh, ow] = geometry.output();
-    let reach = |d: usize| (kernel[d] - 1) * dilation[d] / stride[d];
-    let padding = padding.map(|p| p as isize);
-    let layout = Layout { size: input, padding, stride, rows: oh + reach(0), pitch: ow + reach(1) };
-    let shifts = (0..geometry.taps())
-        .map(|tap| layout.shift([tap / kernel[1] * dilation[0], tap % kernel[1] * dilation[1]]))
-        .collect();
-    (layout, shifts)
 }
 
 /// [`forward`](super::forward) where this path [`applies`]. Pieces: some input planes.
@@ -70,44 +57,15 @@ pub(super) fn forward<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], bias: Opt
     });
 }
 
-/// The rows (or columns) of `dx` along one dimension: row `a` belongs to phase `(a + p) % s` and is number
-/// `q = (a + p) / s` of it, which window elements `u` with `u d % s` equal to the phase reach from row `q - u d / s` of `g`.
-struct Turned {
-    /// The first `q` that any phase needs, and how many there are.
-    first: usize,
-    count: usize,
-    /// The largest `u d / s`.
-    reach: usize,
-}
-
-impl Turned {
-    fn new(geometry: &Conv2d, d: usize) -> Self {
-        let Conv2d { input, kernel, stride, padding, dilation, .. } = *geometry;
-        let first = padding[d].saturating_sub(stride[d] - 1).div_ceil(stride[d]);
-        let last = (input[d] - 1 + padding[d]) / stride[d];
-        Turned { first, count: last + 1 - first, reach: (kernel[d] - 1) * dilation[d] / stride[d] }
-    }
-
-    /// The first number of a phase that is a row of `dx`, which row that is, and how many there are from there on.
-    fn inside(&self, geometry: &Conv2d, d: usize, phase: usize) -> (usize, usize, usize) {
-        let (stride, padding) = (geometry.stride[d], geometry.padding[d]);
-        let skip = padding.saturating_sub(self.first * stride + phase).div_ceil(stride);
-        let row = (self.first + skip) * stride + phase - padding;
-        let rows = geometry.input[d].saturating_sub(row).div_ceil(stride);
-        (skip, row, rows.min(self.count.saturating_sub(skip)))
-    }
-}
-
 /// [`input_grad`](super::input_grad) where this path [`applies`]. Pieces: some input planes.
 pub(super) fn input_grad<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &mut [T]) {
-    let Conv2d { kernel, stride, dilation, input, .. } = *geometry;
+    let Conv2d { stride, input, .. } = *geometry;
     let (each, taps, size) = (geometry.group_out(), geometry.taps(), geometry.input_plane());
     let output = geometry.output();
     let plane = output[0] * output[1];
-    let turned = [Turned::new(geometry, 0), Turned::new(geometry, 1)];
-    let padding = turned.each_ref().map(|t| t.reach as isize - t.first as isize);
-    let [rows, pitch] = turned.each_ref().map(|t| t.count + t.reach);
-    let layout = Layout { size: output, padding, stride: [1, 1], rows, pitch };
+    let (layout, turned) = Turned::both(geometry);
+    let pitch = layout.pitch;
+    let shifts: Vec<_> = (0..stride[0] * stride[1]).map(|phase| Turned::shifts(geometry, phase)).collect();
     let together = together(geometry);
     parallel::for_each_chunk(dx, together * size, |piece, dx| {
         let mut laid = Buffer::zeroed(layout.len());
@@ -121,13 +79,7 @@ pub(super) fn input_grad<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &m
                 let w = &w[(at % geometry.in_channels * each + o) * taps..][..taps];
                 for (phase, wide) in wide.chunks_exact_mut(len).enumerate() {
                     terms.clear();
-                    for (tap, &w) in w.iter().enumerate() {
-                        let [u, v] = [tap / kernel[1] * dilation[0], tap % kernel[1] * dilation[1]];
-                        if [u % stride[0], v % stride[1]] == [phase / stride[1], phase % stride[1]] {
-                            let at = [turned[0].reach - u / stride[0], turned[1].reach - v / stride[1]];
-                            terms.push((layout.shift(at), w));
-                        }
-                    }
+                    terms.extend(shifts[phase].iter().map(|&(tap, shift)| (shift, w[tap])));
                     dispatch(Shifted { src: &laid, terms: &terms, first: T::ZERO, add: o > 0, out: wide });
                 }
             }

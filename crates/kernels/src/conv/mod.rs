@@ -19,13 +19,13 @@ use crate::gemm::Element;
 mod blocked;
 mod depthwise;
 mod lanes;
-mod patches;
 mod planes;
 mod pointwise;
 pub mod reference;
 mod shared;
 #[cfg(test)]
 mod tests;
+mod windows;
 mod winograd;
 
 /// The geometry of a convolution. Pairs are `[height, width]`.

@@ -7,8 +7,9 @@
 
 use std::ops::Range;
 
+use super::Conv2d;
+use super::lanes::LaneKernel;
 use crate::Real;
-use crate::conv::lanes::LaneKernel;
 use crate::gemm::{Lane, MAX_LANES};
 
 /// Numbers after a run that may be read or written: [`Shifted`] goes by blocks.
@@ -48,6 +49,68 @@ impl Layout {
         let first = ((-shift).max(0) as usize).div_ceil(self.stride[d]).min(count);
         let end = ((self.size[d] as isize - shift).max(0) as usize).div_ceil(self.stride[d]).clamp(first, count);
         (first..end, ((first * self.stride[d]) as isize + shift).max(0) as usize)
+    }
+}
+
+/// The layout of input planes, and the shift of each window element.
+pub(super) fn inputs(geometry: &Conv2d) -> (Layout, Vec<usize>) {
+    let Conv2d { input, kernel, stride, padding, dilation, .. } = *geometry;
+    let [oh, ow] = geometry.output();
+    let reach = |d: usize| (kernel[d] - 1) * dilation[d] / stride[d];
+    let padding = padding.map(|p| p as isize);
+    let layout = Layout { size: input, padding, stride, rows: oh + reach(0), pitch: ow + reach(1) };
+    let shifts = (0..geometry.taps())
+        .map(|tap| layout.shift([tap / kernel[1] * dilation[0], tap % kernel[1] * dilation[1]]))
+        .collect();
+    (layout, shifts)
+}
+
+/// The rows (or columns) of `dx` along one dimension: row `a` belongs to phase `(a + p) % s` and is number
+/// `q = (a + p) / s` of it, which window elements `u` with `u d % s` equal to the phase reach from row `q - u d / s` of `g`.
+#[derive(Clone, Copy)]
+pub(super) struct Turned {
+    /// The first `q` that any phase needs, and how many there are.
+    first: usize,
+    pub(super) count: usize,
+    /// The largest `u d / s`.
+    reach: usize,
+}
+
+impl Turned {
+    fn new(geometry: &Conv2d, d: usize) -> Self {
+        let Conv2d { input, kernel, stride, padding, dilation, .. } = *geometry;
+        let first = padding[d].saturating_sub(stride[d] - 1).div_ceil(stride[d]);
+        let last = (input[d] - 1 + padding[d]) / stride[d];
+        Turned { first, count: last + 1 - first, reach: (kernel[d] - 1) * dilation[d] / stride[d] }
+    }
+
+    /// Both dimensions, and the layout of the planes of `g` that they go along.
+    pub(super) fn both(geometry: &Conv2d) -> (Layout, [Self; 2]) {
+        let turned = [Turned::new(geometry, 0), Turned::new(geometry, 1)];
+        let padding = turned.map(|t| t.reach as isize - t.first as isize);
+        let [rows, pitch] = turned.map(|t| t.count + t.reach);
+        (Layout { size: geometry.output(), padding, stride: [1, 1], rows, pitch }, turned)
+    }
+
+    /// The window elements that reach a phase, with their shifts in that layout.
+    pub(super) fn shifts(geometry: &Conv2d, phase: usize) -> Vec<(usize, usize)> {
+        let Conv2d { kernel, stride, dilation, .. } = *geometry;
+        let (layout, [down, across]) = Self::both(geometry);
+        let place = |tap: usize| [tap / kernel[1] * dilation[0], tap % kernel[1] * dilation[1]];
+        (0..geometry.taps())
+            .map(|tap| (tap, place(tap)))
+            .filter(|(_, [u, v])| [u % stride[0], v % stride[1]] == [phase / stride[1], phase % stride[1]])
+            .map(|(tap, [u, v])| (tap, layout.shift([down.reach - u / stride[0], across.reach - v / stride[1]])))
+            .collect()
+    }
+
+    /// The first number of a phase that is a row of `dx`, which row that is, and how many there are from there on.
+    pub(super) fn inside(&self, geometry: &Conv2d, d: usize, phase: usize) -> (usize, usize, usize) {
+        let (stride, padding) = (geometry.stride[d], geometry.padding[d]);
+        let skip = padding.saturating_sub(self.first * stride + phase).div_ceil(stride);
+        let row = (self.first + skip) * stride + phase - padding;
+        let rows = geometry.input[d].saturating_sub(row).div_ceil(stride);
+        (skip, row, rows.min(self.count.saturating_sub(skip)))
     }
 }
 
