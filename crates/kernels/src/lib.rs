@@ -14,9 +14,11 @@
 #[macro_use]
 mod concrete;
 
+pub mod attention;
 pub mod buffer;
 pub mod conv;
 pub mod gemm;
+pub mod index;
 mod lanes;
 pub mod map;
 pub mod mask;
@@ -27,11 +29,15 @@ pub mod peak;
 pub mod pool;
 pub mod random;
 pub mod real;
+pub mod recurrent;
 pub mod reduce;
 pub mod relu;
 pub mod rows;
+pub mod scan;
 pub mod simd;
 pub mod softmax;
+pub mod sort;
+mod system;
 pub mod update;
 pub mod view;
 

@@ -38,13 +38,18 @@ pub trait Real:
     + crate::map::WalkKernels<Self>
     + crate::mask::MaskKernels<Self>
     + crate::gemm::GemmKernels<Self>
+    + crate::attention::AttentionKernels<Self>
+    + crate::index::IndexKernels<Self>
     + crate::norm::BatchNormKernels<Self>
     + crate::norm::LayerNormKernels<Self>
     + crate::norm::RmsNormKernels<Self>
     + crate::random::RandomKernels<Self>
+    + crate::recurrent::RecurrentKernels<Self>
     + crate::reduce::ReduceKernels<Self>
+    + crate::scan::ScanKernels<Self>
     + crate::rows::RowKernels<Self>
     + crate::softmax::SoftmaxKernels<Self>
+    + crate::sort::SortKernels<Self>
     + crate::update::UpdateKernels<Self>
     + crate::view::ViewKernels<Self>
     + crate::conv::ConvKernels<Self>

@@ -26,23 +26,30 @@
 mod activation;
 mod avg_pool2d;
 mod batch_norm2d;
+mod bilinear;
+mod checkpoint;
+mod classic_names;
 mod conv2d;
 mod dropout;
 mod embedding;
 mod flatten;
 mod layer_norm;
 mod linear;
-mod lstm;
 mod max_pool2d;
 mod mode;
 mod module;
 mod pair;
 mod param;
+mod recurrent;
 mod rms_norm;
 mod safetensors;
 mod sequential;
 mod softmax;
+mod spectral_norm;
 mod state;
+mod transformer;
+mod weight_norm;
+mod weighted;
 mod whole_file;
 
 pub mod init;
@@ -50,23 +57,33 @@ pub mod init;
 pub use activation::{Gelu, Relu, Sigmoid, Tanh};
 pub use avg_pool2d::AvgPool2d;
 pub use batch_norm2d::BatchNorm2d;
+pub use bilinear::Bilinear;
 pub use chainrule_derive::Module;
 pub use chainrule_tensor::Real;
+pub use checkpoint::Checkpoint;
 pub use conv2d::{Conv2d, Conv2dBuilder};
 pub use dropout::Dropout;
 pub use embedding::Embedding;
 pub use flatten::Flatten;
 pub use layer_norm::LayerNorm;
 pub use linear::{Linear, LinearBuilder};
-pub use lstm::{Lstm, LstmCell, LstmState};
 pub use max_pool2d::MaxPool2d;
 pub use mode::Mode;
 pub use module::{Entry, EntryMut, Layer, Module, Path};
 pub use pair::Pair;
 pub use param::{Buffer, Param};
+pub use recurrent::{Gru, GruCell, Lstm, LstmCell, LstmState, RecurrentBuilder, RecurrentParams, Rnn, RnnCell};
 pub use rms_norm::RmsNorm;
 pub use safetensors::{Metadata, load_safetensors, save_safetensors};
 pub use sequential::Sequential;
 pub use softmax::Softmax;
+pub use spectral_norm::SpectralNorm;
 pub use state::{Misfit, StateDict, StateError};
+pub use transformer::{
+    AttentionMasks, DecoderMasks, FeedForwardActivation, KvCache, LearnedPositions, MultiheadAttention, Rotary,
+    SinusoidalPositions, SwiGlu, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder,
+    TransformerEncoderLayer, TransformerOptions,
+};
+pub use weight_norm::WeightNorm;
+pub use weighted::Weighted;
 pub use whole_file::write_whole;

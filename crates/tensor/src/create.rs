@@ -61,20 +61,6 @@ impl<T: Real> Tensor<T> {
         Self::from_fn([n, n], |i| if i / n == i % n { T::ONE } else { T::ZERO })
     }
 
-    /// The matrix of rows `labels.len()` and columns `classes` with a one in each row's label column.
-    ///
-    /// # Panics
-    /// If a label is not below `classes`.
-    #[track_caller]
-    pub fn one_hot(labels: &[usize], classes: usize) -> Self {
-        let mut buffer = Buffer::zeroed(labels.len() * classes);
-        for (row, &label) in labels.iter().enumerate() {
-            assert!(label < classes, "one_hot: label {label} of row {row} is not below {classes}");
-            buffer[row * classes + label] = T::ONE;
-        }
-        Self::from_buffer(buffer, [labels.len(), classes].into())
-    }
-
     /// A tensor whose `i`-th element in row-major order is `value(i)`.
     pub fn from_fn(shape: impl Into<Shape>, mut value: impl FnMut(usize) -> T) -> Self {
         Self::build(shape.into(), |out| out.iter_mut().enumerate().for_each(|(i, x)| *x = value(i)))

@@ -23,9 +23,11 @@ mod argmax;
 mod array;
 mod create;
 mod display;
+mod indices;
 mod mask;
 mod rng;
 mod shape;
+mod short;
 mod tensor;
 
 pub mod gradcheck;
@@ -35,9 +37,10 @@ pub mod ops;
 pub use chainrule_kernels::Real;
 pub use gradcheck::{gradcheck, gradgradcheck};
 pub use graph::{
-    CreateGraph, FreeGraph, Gradients, GraphMode, Inputs, KeepGraph, Op, OpInfo, SavedOutput, detect_anomaly, grad,
-    is_grad_enabled, no_grad,
+    CreateGraph, FreeGraph, Gradients, GraphMode, Inputs, KeepGraph, Op, OpInfo, SavedOutput, checkpoint,
+    checkpoint_with, detect_anomaly, grad, is_grad_enabled, no_grad,
 };
+pub use indices::Indices;
 pub use mask::Mask;
 /// The arrays that tensors are made from and turned into, in the version that this crate speaks.
 pub use ndarray;

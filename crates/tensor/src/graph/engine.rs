@@ -25,6 +25,8 @@ pub(super) struct Pending<T: Real> {
     gradients: BTreeMap<u64, (NodeRef<T>, Tensor<T>)>,
     /// The nodes that lead to a wanted tensor; `None` if every leaf is wanted.
     useful: Option<HashSet<u64>>,
+    /// From this id on, nodes were made by checkpoints in the course of this pass. They are all visited.
+    pub(super) recomputed: u64,
     /// Whether every gradient is checked for NaN.
     pub(super) anomaly: bool,
 }
@@ -32,7 +34,7 @@ pub(super) struct Pending<T: Real> {
 impl<T: Real> Pending<T> {
     #[inline]
     pub(super) fn wants(&self, node: &NodeRef<T>) -> bool {
-        self.useful.as_ref().is_none_or(|useful| useful.contains(&node.id))
+        self.useful.as_ref().is_none_or(|useful| node.id >= self.recomputed || useful.contains(&node.id))
     }
 
     /// Adds to a node's gradient: in place, if nobody else holds the sum so far.
@@ -58,6 +60,7 @@ fn run<T: Real>(root: &Tensor<T>, seed: Tensor<T>, graph: GraphMode, wanted: Opt
     let mut pending = Pending {
         gradients: BTreeMap::new(),
         useful: wanted.map(|wanted| ancestors(node, wanted)),
+        recomputed: u64::MAX,
         anomaly: mode::is_anomaly_mode(),
     };
     if pending.wants(node) {

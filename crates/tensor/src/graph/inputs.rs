@@ -73,6 +73,15 @@ impl<T: Real> Inputs<'_, T> {
         });
     }
 
+    /// Goes on with the backward pass at `y`, which was computed inside this rule, from node id `first` on, and leads to the
+    /// inputs by nodes of its own.
+    pub(super) fn go_on(&mut self, y: &Tensor<T>, gradient: Tensor<T>, first: u64) {
+        if let Some(node) = y.node() {
+            self.pending.recomputed = self.pending.recomputed.min(first);
+            self.pending.add(node, gradient);
+        }
+    }
+
     /// Whether this pass records itself ([`CreateGraph`](super::CreateGraph)), so that what the rule computes will be
     /// differentiated again. A rule may then have to compose plain operations where it would else call a fused kernel.
     pub fn is_tracked(&self) -> bool {

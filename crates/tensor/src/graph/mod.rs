@@ -7,6 +7,7 @@
 //!
 //! Nothing is stored inside tensors: [`Tensor::backward`](crate::Tensor::backward) returns the [`Gradients`] of the leaves.
 
+mod checkpoint;
 mod dot;
 mod engine;
 mod gradients;
@@ -14,6 +15,7 @@ mod inputs;
 mod mode;
 mod node;
 
+pub use checkpoint::{checkpoint, checkpoint_with};
 pub use engine::{GraphMode, grad};
 pub use gradients::Gradients;
 pub use inputs::{Inputs, Saved, SavedOutput};

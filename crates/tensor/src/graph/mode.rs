@@ -24,6 +24,11 @@ pub fn no_grad<R>(call: impl FnOnce() -> R) -> R {
     with_flag(&GRAD, false, call)
 }
 
+/// Runs `call` with recording on: what a checkpoint runs again inside a backward pass is recorded, whatever that pass is.
+pub(super) fn enable_grad<R>(call: impl FnOnce() -> R) -> R {
+    with_flag(&GRAD, true, call)
+}
+
 /// Whether operations on this thread are recorded: true outside [`no_grad`].
 pub fn is_grad_enabled() -> bool {
     GRAD.get()

@@ -20,15 +20,16 @@ pub(super) static INFO: OpInfo = OpInfo {
 #[derive(Debug)]
 struct Cat {
     dim: usize,
-    sizes: Vec<usize>,
+    /// `None` for a tensor of shape `[0]` among larger ones.
+    sizes: Vec<Option<usize>>,
 }
 
 impl<T: Real> Op<T> for Cat {
     fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
         let mut start = 0;
-        for (i, &size) in self.sizes.iter().enumerate() {
-            inputs.add(i, || grad.narrow(self.dim, start, size));
-            start += size;
+        for (i, size) in self.sizes.iter().enumerate() {
+            inputs.add(i, || size.map_or_else(|| Tensor::zeros(0), |size| grad.narrow(self.dim, start, size)));
+            start += size.unwrap_or(0);
         }
     }
 }
@@ -36,13 +37,18 @@ impl<T: Real> Op<T> for Cat {
 impl<T: Real> Tensor<T> {
     /// The tensors side by side along an existing dimension.
     ///
+    /// As in PyTorch, a tensor of shape `[0]` goes with every shape and adds nothing.
+    ///
     /// # Panics
     /// If there is no tensor, the dimension does not exist, or the other sizes differ.
     #[track_caller]
     pub fn cat(tensors: &[&Self], dim: impl Into<Dims>) -> Self {
-        let Some((first, others)) = tensors.split_first() else { panic!("cat: there is nothing to put together") };
+        let Some(first) = tensors.iter().find(|x| x.shape() != &[0]).or(tensors.first()) else {
+            panic!("cat: there is nothing to put together")
+        };
+        let nothing = |x: &Self| x.shape() == &[0] && first.rank() != 1;
         let dim = dim.into().resolve_one(INFO.name, first.rank());
-        for other in others {
+        for other in tensors.iter().filter(|x| !nothing(x)) {
             let fits = other.rank() == first.rank()
                 && (0..first.rank()).all(|d| d == dim || first.shape()[d] == other.shape()[d]);
             assert!(
@@ -52,15 +58,15 @@ impl<T: Real> Tensor<T> {
                 other.shape()
             );
         }
-        let sizes: Vec<usize> = tensors.iter().map(|x| x.shape()[dim]).collect();
+        let sizes: Vec<Option<usize>> = tensors.iter().map(|x| (!nothing(x)).then(|| x.shape()[dim])).collect();
         let mut shape = first.shape().clone();
-        shape.0[dim] = sizes.iter().sum();
+        shape.0[dim] = sizes.iter().flatten().sum();
         let inner: usize = shape[dim + 1..].iter().product();
         let row = shape[dim] * inner;
         let value = Self::build(shape, |out| {
             let mut start = 0;
-            for tensor in tensors {
-                let width = tensor.shape()[dim] * inner;
+            for (tensor, size) in tensors.iter().zip(&sizes) {
+                let width = size.unwrap_or(0) * inner;
                 let values = tensor.to_slice();
                 if width > 0 {
                     for (o, part) in values.chunks(width).enumerate() {
@@ -71,21 +77,6 @@ impl<T: Real> Tensor<T> {
             }
         });
         Self::from_op(&INFO, value, tensors, || Cat { dim, sizes })
-    }
-
-    /// The tensors, all of one shape, side by side along a new dimension.
-    ///
-    /// # Panics
-    /// If there is no tensor, the dimension is out of range, or the shapes differ.
-    #[track_caller]
-    pub fn stack(tensors: &[&Self], dim: impl Into<Dims>) -> Self {
-        let Some(first) = tensors.first() else { panic!("stack: there is nothing to put together") };
-        let dim = dim.into().resolve_one("stack", first.rank() + 1);
-        if let Some(other) = tensors.iter().find(|x| x.shape() != first.shape()) {
-            panic!("stack: shapes {} and {} differ", first.shape(), other.shape());
-        }
-        let rows: Vec<Self> = tensors.iter().map(|x| x.unsqueeze(dim)).collect();
-        Self::cat(&rows.iter().collect::<Vec<_>>(), dim)
     }
 }
 
@@ -99,7 +90,6 @@ mod tests {
         let (a, b) = (Tensor::from([[1.0f32], [2.0]]), Tensor::from([[3.0f32, 4.0], [5.0, 6.0]]));
         assert_eq!(Tensor::cat(&[&a, &b], 1).to_vec(), [1., 3., 4., 2., 5., 6.]);
         assert_eq!(Tensor::cat(&[&a.t(), &b], 0).to_vec(), [1., 2., 3., 4., 5., 6.]);
-        assert_eq!(Tensor::stack(&[&b, &b], 1).shape(), &[2, 2, 2]);
         assert_eq!(Tensor::cat(&[&a, &Tensor::zeros([2, 0])], 1).to_vec(), [1., 2.]);
     }
 
@@ -108,7 +98,7 @@ mod tests {
         let (a, b) = (check::random([2, 3], -1.0, 1.0), check::random([4, 2], -1.0, 1.0));
         check::gradients(|x| Tensor::cat(&[&x[0], &x[1].t()], 1).powf(2.0), &[&a, &b]);
         check::gradients(|x| Tensor::cat(&[&x[0], &x[0]], 0).powf(2.0), &[&a]);
-        check::gradients(|x| Tensor::stack(&[&x[0], &x[0]], -1).powf(2.0), &[&a]);
+        check::gradients(|x| Tensor::cat(&[&x[0], &x[1]], 1), &[&a, &check::random([0], -1.0, 1.0)]);
     }
 
     #[test]

@@ -50,6 +50,10 @@ fn product<T: Real>(a: &Tensor<T>, b: &Tensor<T>) -> Tensor<T> {
     let (a_strides, b_strides) = (batch_strides(a, &batch), batch_strides(b, &batch));
     let out_strides: Shape = batch.row_major().iter().map(|stride| stride * m * n).collect();
     let value = Tensor::build(shape, |out| {
+        // An empty batch has no first matrix.
+        if out.is_empty() {
+            return;
+        }
         let (a, b) = (Mats::new(matrix(a), &batch, &a_strides), Mats::new(matrix(b), &batch, &b_strides));
         let mut c = MatsMut::new(out, (m, n), n, &batch, &out_strides);
         gemm_batched(a, b, &mut c, Epilogue::plain(Accum::Replace));
@@ -133,6 +137,8 @@ mod tests {
         assert_eq!(shape(&[5, 2, 3], &[3]), [5, 2]);
         assert_eq!(shape(&[2, 0], &[0, 3]), [2, 3]);
         assert_eq!(shape(&[0, 3], &[3, 2]), [0, 2]);
+        assert_eq!(shape(&[0, 2, 3], &[0, 3, 4]), [0, 2, 4]);
+        assert_eq!(shape(&[0, 2, 3], &[1, 3, 4]), [0, 2, 4]);
         assert_eq!(Tensor::<f32>::ones([2, 0]).matmul(&Tensor::ones([0, 3])).to_vec(), [0.0; 6]);
     }
 

@@ -11,6 +11,8 @@
 
 pub(crate) mod elementwise;
 mod operators;
+mod recurrent;
+mod take;
 
 #[cfg(test)]
 pub(crate) mod check;
@@ -32,41 +34,72 @@ operations! {
     avg_pool2d,
     batch_norm,
     bce_with_logits,
+    bilinear,
     broadcast_to,
     cat,
     conv2d,
     cross_entropy,
+    cumprod,
+    cumsum,
+    diagonal,
     div,
+    dot,
     dropout,
+    einsum,
     embedding,
     erf,
     exp,
+    flip,
+    gather,
     gelu,
+    gru,
+    index_add,
+    index_select,
     layer_norm,
     linear,
     log,
     log_softmax,
+    lstm,
+    masked_fill,
     matmul,
     max_pool2d,
     mean,
     mse_loss,
     mul,
     neg,
+    one_hot,
+    outer,
+    pad,
     permute,
     pow,
     relu,
+    repeat,
     reshape,
     rms_norm,
+    rnn,
+    roll,
+    scaled_dot_product_attention,
+    scatter_add,
     sigmoid,
     slice,
     softmax,
+    sort,
+    split,
     sqrt,
+    stack,
     sub,
     sum,
     tanh,
+    topk,
+    tril,
+    triu,
     where_,
 }
 
 pub use avg_pool2d::AvgPoolOptions;
 pub use conv2d::Conv2dOptions;
 pub use max_pool2d::PoolOptions;
+pub use pad::PadMode;
+pub use recurrent::{RecurrentWeights, Steps};
+pub use rnn::RnnActivation;
+pub use scaled_dot_product_attention::{AttentionMask, AttentionOptions};

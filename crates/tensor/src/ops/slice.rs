@@ -63,8 +63,8 @@ impl Range {
     #[track_caller]
     fn cut<T: Real>(&self, x: &Tensor<T>) -> Tensor<T> {
         let (mut shape, mut strides) = (x.shape().clone(), Shape::from(x.strides()));
-        // An empty range may start behind the last element.
-        let offset = if self.count == 0 { x.offset() } else { x.offset() + self.start * strides[self.dim] };
+        // An empty range, or one of a tensor without elements, may start behind the last element.
+        let offset = if self.count == 0 || x.numel() == 0 { x.offset() } else { x.offset() + self.start * strides[self.dim] };
         shape.0[self.dim] = self.count;
         strides.0[self.dim] *= self.step;
         Tensor::from_op(&INFO, x.window(shape, strides, offset), &[x], || Slice(self.clone()))
@@ -128,23 +128,6 @@ impl<T: Real> Tensor<T> {
         let dim = dim.into().resolve_one("select", self.rank());
         self.slice(dim, index, index.saturating_add(1), 1).squeeze(dim)
     }
-
-    /// The dimension cut into `parts` equal parts.
-    ///
-    /// # Panics
-    /// If the dimension does not exist or its size is no multiple of `parts`.
-    #[track_caller]
-    pub fn chunk(&self, parts: usize, dim: impl Into<Dims>) -> Vec<Self> {
-        let dim = dim.into().resolve_one("chunk", self.rank());
-        let size = self.shape()[dim];
-        assert!(
-            parts > 0 && size.is_multiple_of(parts),
-            "chunk: dimension {dim} of shape {} does not fall into {parts} equal parts",
-            self.shape()
-        );
-        let length = size / parts;
-        (0..parts).map(|i| self.narrow(dim, i * length, length)).collect()
-    }
 }
 
 #[cfg(test)]
@@ -159,8 +142,6 @@ mod tests {
         assert_eq!(x.t().narrow(0, 2, 1).to_vec(), [2., 6., 10.]);
         assert_eq!(x.select(0, 2).shape(), &[4]);
         assert_eq!(x.slice(0, 3, 3, 1).shape(), &[0, 4]);
-        let parts = x.chunk(2, -1);
-        assert_eq!((parts.len(), parts[1].to_vec()), (2, vec![2., 3., 6., 7., 10., 11.]));
     }
 
     #[test]
@@ -170,6 +151,7 @@ mod tests {
         check::gradients(|x| x[0].t().slice(2, 0, 4, 3).powf(2.0), &[&x]);
         check::gradients(|x| x[0].broadcast_to([2, 3, 5, 2]).narrow(0, 1, 1).powf(2.0), &[&x]);
         check::gradients(|x| x[0].narrow(0, 1, 0), &[&x]);
+        check::gradients(|x| x[0].select(0, 2) * 2.0, &[&check::random([3, 0, 2], -1.0, 1.0)]);
         check::gradients(|x| x[0].select(-1, 1).powf(2.0), &[&x]);
     }
 

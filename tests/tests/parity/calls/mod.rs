@@ -3,10 +3,13 @@
 mod attention;
 mod convolutions;
 mod elementwise;
+mod indexing;
+mod linear_algebra;
 mod losses;
 mod norms;
 mod pools;
 mod products;
+mod recurrent;
 mod reductions;
 mod views;
 
@@ -25,12 +28,15 @@ pub(crate) fn call<T: Real>(op: &str, params: &Params, x: &[Tensor<T>]) -> Resul
         attention::call::<T>,
         convolutions::call::<T>,
         elementwise::call::<T>,
+        linear_algebra::call::<T>,
         losses::call::<T>,
         norms::call::<T>,
         pools::call::<T>,
         products::call::<T>,
+        recurrent::call::<T>,
         reductions::call::<T>,
         views::call::<T>,
+        indexing::call::<T>,
     ];
     let results = parts.iter().find_map(|part| part(op, params, x));
     results
