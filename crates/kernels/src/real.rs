@@ -61,6 +61,7 @@ pub trait Real:
     + crate::pool::AdaptiveKernels<Self>
     + crate::resample::ResampleKernels<Self>
     + crate::norm::GroupNormKernels<Self>
+    + crate::relu::ReluKernels<Self>
     + crate::buffer::Pooled
     + 'static
 {
