@@ -23,7 +23,9 @@ fn main() {
             } else {
                 arguments
             };
-            println!("| length | peak memory (MB) | all weights would take (MB) | forward and backward (ms) |\n|---|---|---|---|");
+            println!(
+                "| length | peak memory (MB) | all weights would take (MB) | forward and backward (ms) |\n|---|---|---|---|"
+            );
             let program = std::env::current_exe().expect("this program");
             for length in lengths {
                 let status = std::process::Command::new(&program).args(["--one", &length]).status();

@@ -24,9 +24,11 @@ pub use chainrule_train as train;
 
 /// What most programs use.
 pub mod prelude {
-    pub use chainrule_data::{Dataset, Standardizer, digits, iris, wine};
+    pub use chainrule_data::{Dataset, Series, Standardizer, Vocabulary, digits, iris, wine};
     pub use chainrule_layers::*;
-    pub use chainrule_models::{Architecture, Bert, BertConfig, BertInputs, Classifier, Gpt, GptConfig, load_bert};
+    pub use chainrule_models::{
+        Architecture, Bert, BertConfig, BertInputs, Classifier, Forecaster, Gpt, GptConfig, LanguageModel, load_bert,
+    };
     pub use chainrule_optim::*;
     pub use chainrule_tensor::ops::{AttentionMask, AttentionOptions};
     pub use chainrule_tensor::{

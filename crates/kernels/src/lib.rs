@@ -36,6 +36,7 @@ pub mod scan;
 pub mod simd;
 pub mod softmax;
 pub mod sort;
+mod system;
 pub mod update;
 pub mod view;
 

@@ -28,6 +28,7 @@ mod avg_pool2d;
 mod batch_norm2d;
 mod bilinear;
 mod checkpoint;
+mod classic_names;
 mod conv2d;
 mod dropout;
 mod embedding;

@@ -1,7 +1,7 @@
 //! Matrix products: `c = op(a b)` for matrices with any strides, one or many at a time.
 //!
-//! From the outside in: `driver` cuts products into tasks for the threads, `task` cuts a task into blocks for the caches and
-//! tiles for the registers, `pack` puts the factors' numbers into the order of the tiles, `tile` is the microkernel, `lane` a
+//! From the outside in: `driver` cuts products into tasks (`task`) for the threads, `blocks` cuts a task into blocks for the
+//! caches and tiles for the registers, `pack` puts the factors' numbers into the order of the tiles, `tile` is the microkernel, `lane` a
 //! register of the CPU; `gemv` takes products with vectors, and `portable` machines without kernels of their own.
 
 use std::ops::Range;
@@ -10,6 +10,7 @@ use crate::Accum;
 use crate::simd::{self, Level};
 
 mod batch;
+mod blocks;
 mod driver;
 mod gemv;
 mod lane;
@@ -22,7 +23,8 @@ mod tests;
 mod tile;
 
 pub use batch::{Mats, MatsMut};
-pub(crate) use driver::{Element, Size, gemm_packed};
+use driver::gemm_mats;
+pub(crate) use driver::{Element, Size};
 pub(crate) use lane::{Lane, Lanes, One};
 pub(crate) use pack::{MAX_LANES, transpose_square};
 pub(crate) use tile::Tile;
@@ -165,7 +167,7 @@ pub(crate) fn gemm_at<T: Element>(
 ) {
     assert_eq!(a.cols, b.rows, "gemm: the inner sizes differ");
     let size = Size { m: a.rows, n: b.cols, k: a.cols };
-    gemm_packed(level, size, |_| (a, b.t()), c, epilogue);
+    gemm_mats(level, size, |_| (a, b.t()), c, epilogue);
 }
 
 /// A batch at a given level.
@@ -179,5 +181,5 @@ fn batched_at<T: Element>(
     assert_eq!(a.first.cols, b.first.rows, "gemm: the inner sizes differ");
     assert!(a.batch == c.batch && b.batch == c.batch, "gemm: the batches have different shapes");
     let size = Size { m: a.first.rows, n: b.first.cols, k: a.first.cols };
-    gemm_packed(level, size, |i| (a.get(i), b.get(i).t()), c, epilogue);
+    gemm_mats(level, size, |i| (a.get(i), b.get(i).t()), c, epilogue);
 }
