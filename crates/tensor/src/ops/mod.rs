@@ -98,6 +98,6 @@ operations! {
 pub use avg_pool2d::AvgPoolOptions;
 pub use conv2d::Conv2dOptions;
 pub use max_pool2d::PoolOptions;
+pub use pad::PadMode;
 pub use recurrent::{RecurrentWeights, Steps};
 pub use rnn::RnnActivation;
-pub use pad::PadMode;
