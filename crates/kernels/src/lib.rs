@@ -14,6 +14,7 @@
 #[macro_use]
 mod concrete;
 
+pub mod attention;
 pub mod buffer;
 pub mod conv;
 pub mod gemm;
@@ -35,6 +36,7 @@ pub mod scan;
 pub mod simd;
 pub mod softmax;
 pub mod sort;
+mod system;
 pub mod update;
 pub mod view;
 

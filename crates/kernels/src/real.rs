@@ -38,6 +38,7 @@ pub trait Real:
     + crate::map::WalkKernels<Self>
     + crate::mask::MaskKernels<Self>
     + crate::gemm::GemmKernels<Self>
+    + crate::attention::AttentionKernels<Self>
     + crate::index::IndexKernels<Self>
     + crate::norm::BatchNormKernels<Self>
     + crate::norm::LayerNormKernels<Self>

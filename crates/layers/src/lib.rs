@@ -28,6 +28,7 @@ mod avg_pool2d;
 mod batch_norm2d;
 mod bilinear;
 mod checkpoint;
+mod classic_names;
 mod conv2d;
 mod dropout;
 mod embedding;
@@ -46,6 +47,7 @@ mod sequential;
 mod softmax;
 mod spectral_norm;
 mod state;
+mod transformer;
 mod weight_norm;
 mod weighted;
 mod whole_file;
@@ -77,6 +79,11 @@ pub use sequential::Sequential;
 pub use softmax::Softmax;
 pub use spectral_norm::SpectralNorm;
 pub use state::{Misfit, StateDict, StateError};
+pub use transformer::{
+    AttentionMasks, DecoderMasks, FeedForwardActivation, KvCache, LearnedPositions, MultiheadAttention, Rotary,
+    SinusoidalPositions, SwiGlu, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder,
+    TransformerEncoderLayer, TransformerOptions,
+};
 pub use weight_norm::WeightNorm;
 pub use weighted::Weighted;
 pub use whole_file::write_whole;

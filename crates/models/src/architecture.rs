@@ -1,7 +1,6 @@
 //! [`Architecture`]: a net described in plain data.
 
-use crate::recurrent::Kind;
-use crate::{Cnn, CnnLstm, Mlp, ModelError, Recurrent};
+use crate::{Cnn, CnnLstm, Mlp, ModelError, Recurrent, RecurrentKind};
 use chainrule_layers::Sequential;
 use chainrule_tensor::Rng;
 use serde::{Deserialize, Serialize};
@@ -85,9 +84,9 @@ impl Architecture {
         match self {
             Architecture::Mlp(mlp) => mlp.parameters(),
             Architecture::Cnn(cnn) => cnn.parameters(),
-            Architecture::Rnn(net) => net.parameters(Kind::Rnn),
-            Architecture::Lstm(net) => net.parameters(Kind::Lstm),
-            Architecture::Gru(net) => net.parameters(Kind::Gru),
+            Architecture::Rnn(net) => net.parameters(RecurrentKind::Rnn),
+            Architecture::Lstm(net) => net.parameters(RecurrentKind::Lstm),
+            Architecture::Gru(net) => net.parameters(RecurrentKind::Gru),
             Architecture::CnnLstm(net) => net.parameters(),
         }
     }
@@ -100,9 +99,9 @@ impl Architecture {
         match self {
             Architecture::Mlp(mlp) => mlp.build(rng),
             Architecture::Cnn(cnn) => cnn.build(rng),
-            Architecture::Rnn(net) => net.build(Kind::Rnn, rng),
-            Architecture::Lstm(net) => net.build(Kind::Lstm, rng),
-            Architecture::Gru(net) => net.build(Kind::Gru, rng),
+            Architecture::Rnn(net) => net.build(RecurrentKind::Rnn, rng),
+            Architecture::Lstm(net) => net.build(RecurrentKind::Lstm, rng),
+            Architecture::Gru(net) => net.build(RecurrentKind::Gru, rng),
             Architecture::CnnLstm(net) => net.build(rng),
         }
     }

@@ -6,37 +6,11 @@
 //! Sources: S. Hochreiter, J. Schmidhuber, "Long short-term memory", Neural Computation 9 (1997); convolutions below an LSTM:
 //! J. Donahue et al., "Long-term recurrent convolutional networks", CVPR 2015.
 
-use crate::ModelError;
 use crate::cnn::{Cnn, LARGEST_OUTPUT};
+use crate::{ModelError, RecurrentKind};
 use chainrule_layers::{Dropout, Gru, Layer, Linear, Lstm, Mode, Module, RecurrentBuilder, Rnn, Sequential};
 use chainrule_tensor::{Rng, Tensor};
 use serde::{Deserialize, Serialize};
-
-/// Which recurrent layers a net has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Rnn,
-    Lstm,
-    Gru,
-}
-
-impl Kind {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Kind::Rnn => "rnn",
-            Kind::Lstm => "lstm",
-            Kind::Gru => "gru",
-        }
-    }
-
-    fn gates(self) -> usize {
-        match self {
-            Kind::Rnn => 1,
-            Kind::Lstm => 4,
-            Kind::Gru => 3,
-        }
-    }
-}
 
 /// `recurrent layers -> their state after the last step -> dropout -> linear`. Layers are named after their kind and `fc`.
 ///
@@ -77,7 +51,7 @@ impl Recurrent {
     }
 
     /// How many numbers the net's parameters hold, or why the sizes make no net.
-    pub(crate) fn parameters(&self, kind: Kind) -> Result<usize, ModelError> {
+    pub(crate) fn parameters(&self, kind: RecurrentKind) -> Result<usize, ModelError> {
         let fail = |problem: String| Err(ModelError::Configuration { model: kind.name(), problem });
         let Recurrent { input, hidden, layers, outputs, dropout, .. } = self;
         if ![2, 3].contains(&input.len()) {
@@ -95,10 +69,7 @@ impl Recurrent {
             // Few weights can run over long sequences: what that allocates is bounded too.
             let row = width.checked_mul(4)?.max(features);
             steps.checked_mul(row).filter(|&n| n <= LARGEST_OUTPUT)?;
-            let layer = |features: usize| {
-                let terms = features.checked_add(*hidden)?.checked_add(2)?;
-                width.checked_mul(kind.gates())?.checked_mul(terms)
-            };
+            let layer = |features: usize| kind.parameters(features, *hidden, 1)?.checked_mul(self.directions());
             let upper = layer(width)?.checked_mul(layers - 1)?;
             let dense = width.checked_add(1)?.checked_mul(*outputs)?;
             layer(features)?.checked_add(upper)?.checked_add(dense)
@@ -107,7 +78,7 @@ impl Recurrent {
     }
 
     /// The net with fresh weights.
-    pub(crate) fn build(&self, kind: Kind, rng: &mut Rng) -> Result<Sequential, ModelError> {
+    pub(crate) fn build(&self, kind: RecurrentKind, rng: &mut Rng) -> Result<Sequential, ModelError> {
         self.parameters(kind)?;
         let (_, features) = self.steps().expect("checked with the parameters");
         let mut net = Sequential::new();
@@ -115,9 +86,9 @@ impl Recurrent {
             net = net.named("rows", Rows);
         }
         net = match kind {
-            Kind::Rnn => net.named("rnn", self.layers(Rnn::builder(features, self.hidden), rng)),
-            Kind::Lstm => net.named("lstm", self.layers(Lstm::builder(features, self.hidden), rng)),
-            Kind::Gru => net.named("gru", self.layers(Gru::builder(features, self.hidden), rng)),
+            RecurrentKind::Rnn => net.named("rnn", self.layers(Rnn::builder(features, self.hidden), rng)),
+            RecurrentKind::Lstm => net.named("lstm", self.layers(Lstm::builder(features, self.hidden), rng)),
+            RecurrentKind::Gru => net.named("gru", self.layers(Gru::builder(features, self.hidden), rng)),
         };
         net = net.named("last", LastStep { bidirectional: self.bidirectional });
         if self.dropout > 0.0 {
@@ -179,14 +150,14 @@ impl CnnLstm {
         let (hidden, dropout) = (self.hidden, self.dropout);
         let input = vec![frames, features];
         let lstm = Recurrent { input, hidden, layers: 1, bidirectional: false, outputs, dropout };
-        lstm.parameters(Kind::Lstm).map_err(renamed)?;
+        lstm.parameters(RecurrentKind::Lstm).map_err(renamed)?;
         Ok((weights, cnn, lstm))
     }
 
     /// How many numbers the net's parameters hold, or why the sizes make no net.
     pub(crate) fn parameters(&self) -> Result<usize, ModelError> {
         let (weights, _, lstm) = self.parts()?;
-        Ok(weights + lstm.parameters(Kind::Lstm)?)
+        Ok(weights + lstm.parameters(RecurrentKind::Lstm)?)
     }
 
     /// The net with fresh weights.

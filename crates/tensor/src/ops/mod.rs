@@ -78,6 +78,7 @@ operations! {
     rms_norm,
     rnn,
     roll,
+    scaled_dot_product_attention,
     scatter_add,
     sigmoid,
     slice,
@@ -101,3 +102,4 @@ pub use max_pool2d::PoolOptions;
 pub use pad::PadMode;
 pub use recurrent::{RecurrentWeights, Steps};
 pub use rnn::RnnActivation;
+pub use scaled_dot_product_attention::{AttentionMask, AttentionOptions};
