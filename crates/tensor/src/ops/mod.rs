@@ -163,10 +163,8 @@ operations! {
     where_,
 }
 
-pub use avg_pool2d::AvgPoolOptions;
 pub use bce_loss::BceLoss;
 pub use bce_with_logits::BceWithLogitsLoss;
-pub use conv2d::Conv2dOptions;
 pub use convolution::{
     Conv1dOptions, Conv2dOptions, ConvOptions, ConvTranspose1dOptions, ConvTranspose2dOptions, ConvTransposeOptions,
 };
@@ -180,7 +178,6 @@ pub use interpolate::{Interpolation, Resize};
 pub use kl_div::KlDivLoss;
 pub use l1_loss::L1Loss;
 pub use margin_ranking_loss::MarginRankingLoss;
-pub use max_pool2d::PoolOptions;
 pub use mse_loss::MseLoss;
 pub use nll_loss::NllLoss;
 pub use pad::PadMode;
