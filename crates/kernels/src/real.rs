@@ -51,6 +51,7 @@ pub trait Real:
     + crate::softmax::SoftmaxKernels<Self>
     + crate::sort::SortKernels<Self>
     + crate::update::UpdateKernels<Self>
+    + crate::update::VectorKernels<Self>
     + crate::view::ViewKernels<Self>
     + crate::conv::ConvKernels<Self>
     + crate::pool::PoolKernels<Self>
