@@ -57,11 +57,6 @@ impl Case {
 pub struct Params(BTreeMap<String, Value>);
 
 impl Params {
-    /// A parameter that may be missing.
-    pub fn find<V: for<'a> Deserialize<'a>>(&self, name: &str) -> Option<V> {
-        self.0.contains_key(name).then(|| self.get(name))
-    }
-
     /// A parameter of any type that JSON can hold.
     pub fn get<V: for<'a> Deserialize<'a>>(&self, name: &str) -> V {
         let value = self.0.get(name).unwrap_or_else(|| panic!("the fixture lacks the parameter {name}: {self:?}"));

@@ -190,11 +190,7 @@ impl Family {
     }
 }
 
-fn operands<'a, T: Real>(
-    a: &'a Tensor<T>,
-    b: &'a Tensor<T>,
-    bias: Option<&'a Tensor<T>>,
-) -> smallvec::SmallVec<[&'a Tensor<T>; 3]> {
+fn operands<'a, T: Real>(a: &'a Tensor<T>, b: &'a Tensor<T>, bias: Option<&'a Tensor<T>>) -> Vec<&'a Tensor<T>> {
     [a, b].into_iter().chain(bias).collect()
 }
 
