@@ -28,6 +28,7 @@ pub mod prelude {
     pub use chainrule_layers::*;
     pub use chainrule_models::{Architecture, Classifier, Forecaster, LanguageModel};
     pub use chainrule_optim::*;
+    pub use chainrule_tensor::ops::{Interpolation, Resize};
     pub use chainrule_tensor::{
         CreateGraph, FreeGraph, Gradients, Indices, KeepGraph, Mask, Real, Rng, Tensor, checkpoint, checkpoint_with,
         detect_anomaly, grad, gradcheck, gradgradcheck, no_grad,

@@ -55,6 +55,10 @@ pub trait Real:
     + crate::view::ViewKernels<Self>
     + crate::conv::ConvKernels<Self>
     + crate::pool::PoolKernels<Self>
+    + crate::pool::PlaceKernels<Self>
+    + crate::pool::AdaptiveKernels<Self>
+    + crate::resample::ResampleKernels<Self>
+    + crate::norm::GroupNormKernels<Self>
     + crate::buffer::Pooled
     + 'static
 {
