@@ -30,7 +30,7 @@ pub mod prelude {
         Architecture, Bert, BertConfig, BertInputs, Classifier, Forecaster, Gpt, GptConfig, LanguageModel, load_bert,
     };
     pub use chainrule_optim::*;
-    pub use chainrule_tensor::ops::{AttentionMask, AttentionOptions};
+    pub use chainrule_tensor::ops::{AttentionMask, AttentionOptions, Interpolation, Resize};
     pub use chainrule_tensor::{
         CreateGraph, FreeGraph, Gradients, Indices, KeepGraph, Mask, Real, Rng, Tensor, checkpoint, checkpoint_with,
         detect_anomaly, grad, gradcheck, gradgradcheck, no_grad,
