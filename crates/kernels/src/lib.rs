@@ -32,6 +32,7 @@ pub mod real;
 pub mod recurrent;
 pub mod reduce;
 pub mod relu;
+pub mod resample;
 pub mod rows;
 pub mod scan;
 pub mod simd;

@@ -56,6 +56,10 @@ pub trait Real:
     + crate::conv::ConvKernels<Self>
     + crate::pool::PoolKernels<Self>
     + crate::relu::ReluKernels<Self>
+    + crate::pool::PlaceKernels<Self>
+    + crate::pool::AdaptiveKernels<Self>
+    + crate::resample::ResampleKernels<Self>
+    + crate::norm::GroupNormKernels<Self>
     + crate::buffer::Pooled
     + 'static
 {

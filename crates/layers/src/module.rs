@@ -248,10 +248,10 @@ pub trait Layer<T: Real = f32>: Module<T> + fmt::Debug + Send + Sync {
     fn describe(&self) -> String;
 }
 
-/// Types without parameters: modules of every number type.
+/// Types without parameters, perhaps for any number of dimensions `D`: modules of every number type.
 macro_rules! no_parameters {
-    ($($t:ty),*) => { $(
-        impl<T: $crate::Real> $crate::Module<T> for $t {
+    (@ [$($parameter:tt)*] $t:ty) => {
+        impl<$($parameter)* T: $crate::Real> $crate::Module<T> for $t {
             fn visit<'a>(&'a self, _: &$crate::Path<'_>, _: &mut dyn FnMut(&$crate::Path<'_>, $crate::Entry<'a, T>)) {}
             fn visit_mut<'a>(
                 &'a mut self,
@@ -260,7 +260,9 @@ macro_rules! no_parameters {
             ) {
             }
         }
-    )* };
+    };
+    (for<$D:ident> $t:ty) => { $crate::module::no_parameters!(@ [const $D: usize,] $t); };
+    ($($t:ty),*) => { $( $crate::module::no_parameters!(@ [] $t); )* };
 }
 pub(crate) use no_parameters;
 no_parameters!((), bool, char, u8, u16, u32, u64, usize, i8, i16, i32, i64, isize, f32, f64, String, &'static str);
