@@ -48,6 +48,9 @@ pub(crate) enum Optimizer {
 /// What can be trained.
 const MODELS: [&str; 6] = ["mlp", "cnn", "rnn", "lstm", "gru", "char-lm"];
 
+/// What can continue text.
+const LANGUAGE_NETS: [&str; 4] = ["rnn", "lstm", "gru", "gpt"];
+
 /// What the tokens of a language model are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Tokens {
@@ -114,7 +117,7 @@ pub(crate) struct TrainArgs {
     pub(crate) batch: usize,
 
     /// Learning rate at the start; it falls to 0 over the run [default: 0.05 for sgd; for adam 0.002, 0.03 for
-    /// forecasters, 0.005 for language models]
+    /// forecasters, 0.005 for language models (0.002 for gpt)]
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub(crate) lr: Option<f64>,
 
@@ -158,17 +161,21 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "SHARE|STEPS", default_value = "0.1", value_parser = held_out, help_heading = "Sequences")]
     pub(crate) held_out: HeldOut,
 
-    /// The width of the recurrent layers [default: 16 for forecasters, 256 for language models]
+    /// The width of the layers [default: 16 for forecasters, 256 for language models, 128 for gpt]
     #[arg(long, value_name = "N", value_parser = positive, help_heading = "Sequences")]
     pub(crate) hidden: Option<usize>,
 
-    /// How many recurrent layers there are [default: 1]
+    /// How many layers there are [default: 1, 4 for gpt]
     #[arg(long, value_name = "N", value_parser = positive, help_heading = "Sequences")]
     pub(crate) layers: Option<usize>,
 
-    /// The kind of recurrent layers of a language model [default: lstm]
-    #[arg(long, value_name = "KIND", value_parser = chainrule::models::RecurrentKind::NAMES, help_heading = "Language models")]
-    pub(crate) cell: Option<String>,
+    /// The net of a language model: recurrent layers, or a transformer [default: lstm]
+    #[arg(long, value_name = "KIND", value_parser = LANGUAGE_NETS, help_heading = "Language models")]
+    pub(crate) net: Option<String>,
+
+    /// The heads of attention of a transformer [default: 4]
+    #[arg(long, value_name = "N", value_parser = positive, help_heading = "Language models")]
+    pub(crate) heads: Option<usize>,
 
     /// What a token is [default: characters]
     #[arg(long, value_enum, help_heading = "Language models")]
@@ -178,7 +185,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "N", value_parser = positive, help_heading = "Language models")]
     pub(crate) vocabulary: Option<usize>,
 
-    /// How many tokens gradients flow back [default: 128]
+    /// How many tokens are learned from at once: gradients flow back so far, and gpt sees no further [default: 128]
     #[arg(long, value_name = "TOKENS", value_parser = positive, help_heading = "Language models")]
     pub(crate) length: Option<usize>,
 
@@ -209,9 +216,10 @@ impl TrainArgs {
     }
 
     /// The options for language models, and whether they are given.
-    pub(crate) fn text_options(&self) -> [(&'static str, bool); 5] {
+    pub(crate) fn text_options(&self) -> [(&'static str, bool); 6] {
         [
-            ("--cell", self.cell.is_some()),
+            ("--net", self.net.is_some()),
+            ("--heads", self.heads.is_some()),
             ("--tokens", self.tokens.is_some()),
             ("--vocabulary", self.vocabulary.is_some()),
             ("--length", self.length.is_some()),

@@ -88,6 +88,27 @@ impl GptConfig {
     }
 }
 
+impl GptConfig {
+    /// How many numbers the net's parameters hold, or why the sizes make no net.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check), or if the sizes are too large.
+    pub fn parameters(&self) -> Result<usize, ModelError> {
+        self.check()?;
+        let GptConfig { vocabulary, context, features, layers, positions, tied, .. } = *self;
+        let count = || {
+            let places = if positions == GptPositions::Learned { context } else { 0 };
+            let tables = if tied { vocabulary } else { vocabulary.checked_mul(2)? };
+            let rows = tables.checked_add(places)?.checked_mul(features)?;
+            // Attention has 4 F^2 weights and 4 F biases, the dense layers 8 F^2 and 5 F, a norm 2 F.
+            let layer = features.checked_mul(features)?.checked_mul(12)?.checked_add(features.checked_mul(13)?)?;
+            rows.checked_add(layer.checked_mul(layers)?)?.checked_add(features.checked_mul(2)?)
+        };
+        let fail = || ModelError::Configuration { model: "gpt", problem: "the sizes are too large".into() };
+        count().ok_or_else(fail)
+    }
+}
+
 /// The net.
 ///
 /// ```

@@ -101,7 +101,7 @@ impl LanguageModel {
     ) -> Result<Self, ModelError> {
         let (name, _) = TOKENIZATIONS[vocabulary.kind() as usize];
         let config = LanguageModelConfig {
-            net: LanguageNetConfig { vocabulary: vocabulary.len(), ..net },
+            net: net.with_vocabulary(vocabulary.len()),
             tokenization: name.into(),
             tokens: vocabulary.tokens().to_vec(),
             data: source.into(),
@@ -122,7 +122,8 @@ impl LanguageModel {
         &self.vocabulary
     }
 
-    /// Judges the model on text that it has not seen, in 16 parts that each begin without a past.
+    /// Judges the model on text that it has not seen, in 16 parts that each begin without a past. A transformer is judged on
+    /// pieces of its context's length, each without a past.
     ///
     /// # Errors
     /// If there are fewer than two tokens.
@@ -132,7 +133,8 @@ impl LanguageModel {
     pub fn evaluate(&self, tokens: &[usize]) -> Result<LanguageMetrics, ModelError> {
         const STREAMS: usize = 16;
         const LENGTH: usize = 128;
-        let streams = TokenStreams::new(tokens, STREAMS, LENGTH)?;
+        let length = self.config.net.context().unwrap_or(LENGTH);
+        let streams = TokenStreams::new(tokens, STREAMS, length)?;
         let (mut total, mut count, mut characters, mut state) = (0.0, 0, 0, None);
         no_grad(|| {
             for batch in streams.batches(0) {
@@ -141,7 +143,7 @@ impl LanguageModel {
                 total += f64::from(loss.item()) * batch.targets.len() as f64;
                 count += batch.targets.len();
                 characters += self.vocabulary.decode(&batch.targets).chars().count();
-                state = Some(next);
+                state = next;
             }
         });
         Ok(LanguageMetrics::new(total / count as f64, characters as f64 / count as f64))
@@ -164,17 +166,12 @@ impl LanguageModel {
         if tokens.is_empty() {
             tokens = self.vocabulary.encode("\n").unwrap_or_else(|_| vec![0]);
         }
-        let mut state = None;
         let mut pending = Vec::new();
-        no_grad(|| {
-            for _ in 0..length {
-                let (logits, next) = self.net.forward(&tokens, [1, tokens.len()], state.as_ref(), &mut Mode::Eval);
-                let last = logits.select(0, 0).select(0, tokens.len() - 1);
-                let token = sampling.choose(&last.to_vec(), rng);
-                pending.extend_from_slice(&self.vocabulary.tokens()[token]);
-                flush(&mut pending, write);
-                (state, tokens) = (Some(next), vec![token]);
-            }
+        self.net.generate(&tokens, length, &mut |logits| {
+            let token = sampling.choose(logits, rng);
+            pending.extend_from_slice(&self.vocabulary.tokens()[token]);
+            flush(&mut pending, write);
+            token
         });
         if !pending.is_empty() {
             write(&String::from_utf8_lossy(&pending));
@@ -205,8 +202,8 @@ impl LanguageModel {
         };
         let vocabulary = Vocabulary::from_tokens(kind, config.tokens.clone());
         let vocabulary = vocabulary.map_err(|error| file.refuse(error.to_string()))?;
-        if vocabulary.len() != config.net.vocabulary {
-            let (tokens, claimed) = (vocabulary.len(), config.net.vocabulary);
+        if vocabulary.len() != config.net.vocabulary() {
+            let (tokens, claimed) = (vocabulary.len(), config.net.vocabulary());
             return Err(file.refuse(format!("a net for {claimed} tokens, a vocabulary of {tokens}")));
         }
         file.check_parameters(config.net.parameters())?;
@@ -270,7 +267,7 @@ impl Objective<LanguageNet> for LanguageObjective<'_> {
     fn loss(&self, net: &LanguageNet, batch: TokenBatch, mode: &mut Mode<'_>) -> BatchLoss {
         let state = self.state.take().filter(|_| batch.continues);
         let (logits, next) = net.forward(&batch.inputs, batch.shape, state.as_ref(), mode);
-        self.state.replace(Some(next.detach()));
+        self.state.replace(next.map(|state| state.detach()));
         let loss = rows(&logits).cross_entropy(&batch.targets);
         BatchLoss { loss, samples: batch.targets.len(), hits: None }
     }

@@ -1,87 +1,94 @@
-//! [`LanguageNet`]: from tokens to what may follow each of them.
-//!
-//! ```text
-//! tokens [N, L] -> embedding [N, L, E] -> recurrent layers [N, L, H] -> dropout -> linear -> logits [N, L, V]
-//! ```
-//!
-//! Source: T. Mikolov et al., "Recurrent neural network based language model", Interspeech (2010); with LSTM: M. Sundermeyer, R.
-//! Schlueter, H. Ney, "LSTM neural networks for language modeling", Interspeech (2012).
+//! [`LanguageNet`]: the nets that continue text, and what they remember of it.
 
-use crate::{ModelError, Recurrence, RecurrentKind, RecurrentState};
-use chainrule_layers::{Dropout, Embedding, Layer, Linear, Mode, Module};
-use chainrule_tensor::{Rng, Tensor};
+use crate::{Gpt, GptConfig, ModelError, RecurrentLanguageNet, RecurrentLanguageNetConfig, RecurrentState};
+use chainrule_layers::{Entry, EntryMut, Mode, Module, Path};
+use chainrule_tensor::{Rng, Tensor, no_grad};
 use serde::{Deserialize, Serialize};
 
-/// The sizes of a [`LanguageNet`].
+/// The kind and sizes of a [`LanguageNet`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LanguageNetConfig {
-    /// The kind of recurrent layers.
-    pub cell: RecurrentKind,
-    /// The number of tokens in the vocabulary.
-    pub vocabulary: usize,
-    /// The width of the embedding.
-    pub embedding: usize,
-    /// The width of the recurrent layers.
-    pub hidden: usize,
-    /// How many recurrent layers there are.
-    pub layers: usize,
-    /// The probability with which an output of a recurrent layer is dropped in training.
-    pub dropout: f64,
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum LanguageNetConfig {
+    /// Recurrent layers.
+    Recurrent(RecurrentLanguageNetConfig),
+    /// A transformer.
+    Gpt(GptConfig),
 }
 
 impl LanguageNetConfig {
+    /// What is usually called the model: `lstm`, `gpt`, ..
+    pub fn name(&self) -> &'static str {
+        match self {
+            LanguageNetConfig::Recurrent(config) => config.cell.name(),
+            LanguageNetConfig::Gpt(_) => "gpt",
+        }
+    }
+
+    /// The number of tokens in the vocabulary.
+    pub fn vocabulary(&self) -> usize {
+        match self {
+            LanguageNetConfig::Recurrent(config) => config.vocabulary,
+            LanguageNetConfig::Gpt(config) => config.vocabulary,
+        }
+    }
+
+    /// The same for another vocabulary.
+    #[must_use]
+    pub fn with_vocabulary(self, vocabulary: usize) -> Self {
+        match self {
+            LanguageNetConfig::Recurrent(config) => {
+                LanguageNetConfig::Recurrent(RecurrentLanguageNetConfig { vocabulary, ..config })
+            }
+            LanguageNetConfig::Gpt(config) => LanguageNetConfig::Gpt(GptConfig { vocabulary, ..config }),
+        }
+    }
+
+    /// The most tokens that the net can look at in one piece, where there is a bound.
+    pub fn context(&self) -> Option<usize> {
+        match self {
+            LanguageNetConfig::Recurrent(_) => None,
+            LanguageNetConfig::Gpt(config) => Some(config.context),
+        }
+    }
+
     /// How many numbers the net's parameters hold, or why the sizes make no net.
     ///
     /// # Errors
-    /// If a size is 0, they are too large, or the dropout is not in `[0, 1)`.
+    /// If the sizes make no net.
     pub fn parameters(&self) -> Result<usize, ModelError> {
-        let fail = |problem: String| Err(ModelError::Configuration { model: "char-lm", problem });
-        let &Self { cell, vocabulary, embedding, hidden, layers, dropout } = self;
-        if [vocabulary, embedding, hidden, layers].contains(&0) || !(0.0..1.0).contains(&dropout) {
-            return fail(format!("sizes that make no net: {self:?}"));
+        match self {
+            LanguageNetConfig::Recurrent(config) => config.parameters(),
+            LanguageNetConfig::Gpt(config) => config.parameters(),
         }
-        let total = || {
-            let table = vocabulary.checked_mul(embedding)?;
-            let recurrent = cell.parameters(embedding, hidden, layers)?;
-            table.checked_add(recurrent)?.checked_add(hidden.checked_add(1)?.checked_mul(vocabulary)?)
-        };
-        total().map_or_else(|| fail("the sizes are too large".into()), Ok)
     }
 
     /// The net with fresh weights.
     ///
     /// # Errors
-    /// As [`parameters`](Self::parameters).
+    /// If the sizes make no net.
     pub fn build(&self, rng: &mut Rng) -> Result<LanguageNet, ModelError> {
-        self.parameters()?;
-        let &Self { cell, vocabulary, embedding, hidden, layers, dropout } = self;
-        Ok(LanguageNet {
-            embedding: Embedding::new(vocabulary, embedding, rng),
-            rnn: cell.build(embedding, hidden, layers, dropout, rng),
-            dropout: Dropout::new(dropout),
-            fc: Linear::new(hidden, vocabulary, rng),
-        })
+        match self {
+            LanguageNetConfig::Recurrent(config) => config.build(rng).map(LanguageNet::Recurrent),
+            LanguageNetConfig::Gpt(config) => Gpt::new(config, rng).map(LanguageNet::Gpt),
+        }
     }
 }
 
-/// See [the module](self).
-#[derive(Debug, Module)]
-#[module(crate = chainrule_layers)]
-pub struct LanguageNet {
-    /// A vector for each token.
-    pub embedding: Embedding,
-    /// The recurrent layers.
-    pub rnn: Recurrence,
-    dropout: Dropout,
-    /// From the last layer's outputs to logits.
-    pub fc: Linear,
+/// A net that continues text.
+#[derive(Debug)]
+pub enum LanguageNet {
+    /// Recurrent layers.
+    Recurrent(RecurrentLanguageNet),
+    /// A transformer.
+    Gpt(Gpt),
 }
 
 impl LanguageNet {
-    /// The logits `[N, L, V]` of what follows each of the tokens `[N, L]`, given row by row, and the state after the last column.
+    /// The logits `[N, L, V]` of what follows each of the tokens `[N, L]`, given row by row. Recurrent nets go on from a state and
+    /// give the next one; a transformer knows nothing but the piece.
     ///
     /// # Panics
-    /// If there are not as many tokens as the shape says, or one is not in the vocabulary.
+    /// If there are not as many tokens as the shape says, one is not in the vocabulary, or a piece is longer than the context.
     #[track_caller]
     pub fn forward(
         &self,
@@ -89,8 +96,53 @@ impl LanguageNet {
         shape: [usize; 2],
         state: Option<&RecurrentState>,
         mode: &mut Mode<'_>,
-    ) -> (Tensor, RecurrentState) {
-        let (outputs, state) = self.rnn.forward(&self.embedding.forward(tokens, shape), state, mode);
-        (self.fc.forward(&self.dropout.call(&outputs, mode)), state)
+    ) -> (Tensor, Option<RecurrentState>) {
+        match self {
+            LanguageNet::Recurrent(net) => {
+                let (logits, state) = net.forward(tokens, shape, state, mode);
+                (logits, Some(state))
+            }
+            LanguageNet::Gpt(net) => (net.forward(tokens, shape, mode), None),
+        }
+    }
+
+    /// Continues a text by `length` tokens, each of which `choose` picks from the logits of the next token.
+    ///
+    /// # Panics
+    /// If the prompt is empty, or a token is not in the vocabulary.
+    #[track_caller]
+    pub fn generate(&self, prompt: &[usize], length: usize, choose: &mut dyn FnMut(&[f32]) -> usize) {
+        let net = match self {
+            LanguageNet::Recurrent(net) => net,
+            LanguageNet::Gpt(net) => {
+                net.generate(prompt, length, choose);
+                return;
+            }
+        };
+        let (mut tokens, mut state) = (prompt.to_vec(), None);
+        no_grad(|| {
+            for _ in 0..length {
+                let shape = [1, tokens.len()];
+                let (logits, next) = net.forward(&tokens, shape, state.as_ref(), &mut Mode::Eval);
+                let last = logits.select(0, 0).select(0, shape[1] - 1);
+                (tokens, state) = (vec![choose(&last.to_vec())], Some(next));
+            }
+        });
+    }
+}
+
+impl Module for LanguageNet {
+    fn visit<'a>(&'a self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Entry<'a>)) {
+        match self {
+            LanguageNet::Recurrent(net) => net.visit(path, visitor),
+            LanguageNet::Gpt(net) => net.visit(path, visitor),
+        }
+    }
+
+    fn visit_mut<'a>(&'a mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, EntryMut<'a>)) {
+        match self {
+            LanguageNet::Recurrent(net) => net.visit_mut(path, visitor),
+            LanguageNet::Gpt(net) => net.visit_mut(path, visitor),
+        }
     }
 }

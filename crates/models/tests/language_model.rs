@@ -1,16 +1,27 @@
 //! Language models: what they learn, what they write, what they save.
 
 use chainrule_data::{Vocabulary, split_tokens};
-use chainrule_models::{LanguageModel, LanguageNetConfig, LanguageObjective, RecurrentKind, Sampling, Saved};
+use chainrule_models::{
+    GptConfig, LanguageModel, LanguageNetConfig, LanguageObjective, RecurrentKind, RecurrentLanguageNetConfig,
+    Sampling, Saved,
+};
 use chainrule_optim::Adam;
 use chainrule_tensor::Rng;
 use chainrule_train::{FitOptions, Silent, fit};
 
 const VERSE: &str = "the cat sat on the mat, the rat sat on the cat.\n";
 
-fn trained(cell: RecurrentKind, vocabulary: Vocabulary) -> (LanguageModel, f64) {
+fn recurrent(cell: RecurrentKind) -> LanguageNetConfig {
+    let sizes = RecurrentLanguageNetConfig { cell, vocabulary: 0, embedding: 16, hidden: 48, layers: 1, dropout: 0.0 };
+    LanguageNetConfig::Recurrent(sizes)
+}
+
+fn gpt(tied: bool) -> LanguageNetConfig {
+    LanguageNetConfig::Gpt(GptConfig { context: 24, features: 32, heads: 2, layers: 2, tied, ..Default::default() })
+}
+
+fn trained(net: LanguageNetConfig, vocabulary: Vocabulary) -> (LanguageModel, f64) {
     let mut rng = Rng::seed_from_u64(1);
-    let net = LanguageNetConfig { cell, vocabulary: 0, embedding: 16, hidden: 48, layers: 1, dropout: 0.0 };
     let mut model = LanguageModel::new(vocabulary, net, "verse", 0.1, 1, &mut rng).unwrap();
     let tokens = model.vocabulary().encode(&VERSE.repeat(40)).unwrap();
     let (train, test) = split_tokens(&tokens, 0.1).unwrap();
@@ -35,7 +46,7 @@ const GREEDY: Sampling = Sampling { temperature: 0.0, top_k: None };
 fn every_cell_learns_a_verse_by_heart() {
     // Three times the letter before the space is not enough to know what follows: a plain net remembers less.
     for (cell, bound) in [(RecurrentKind::Rnn, 1.0), (RecurrentKind::Lstm, 0.4), (RecurrentKind::Gru, 0.4)] {
-        let (model, loss) = trained(cell, Vocabulary::characters(VERSE).unwrap());
+        let (model, loss) = trained(recurrent(cell), Vocabulary::characters(VERSE).unwrap());
         assert!(loss < bound, "{cell:?}: {loss}");
         if cell == RecurrentKind::Rnn {
             continue;
@@ -45,9 +56,27 @@ fn every_cell_learns_a_verse_by_heart() {
 }
 
 #[test]
+fn a_transformer_learns_it_too() {
+    let (model, loss) = trained(gpt(true), Vocabulary::characters(VERSE).unwrap());
+    assert!(loss < 0.8, "{loss}");
+    // Longer than the context.
+    assert_eq!(written(&model, "the cat sat on", 50, GREEDY).chars().count(), 50);
+}
+
+#[test]
+fn parameters_are_counted_without_building() {
+    let rng = &mut Rng::seed_from_u64(1);
+    for net in [recurrent(RecurrentKind::Gru), gpt(true), gpt(false)] {
+        let net = net.with_vocabulary(7);
+        let built = chainrule_layers::Module::num_parameters(&net.build(rng).unwrap());
+        assert_eq!(net.parameters().unwrap(), built, "{net:?}");
+    }
+}
+
+#[test]
 fn words_and_byte_pairs_are_learned_too() {
     for vocabulary in [Vocabulary::words(VERSE, 20).unwrap(), Vocabulary::byte_pairs(&VERSE.repeat(2), 270).unwrap()] {
-        let (model, loss) = trained(RecurrentKind::Lstm, vocabulary);
+        let (model, loss) = trained(recurrent(RecurrentKind::Lstm), vocabulary);
         assert!(loss < 0.4, "{:?}: {loss}", model.vocabulary().kind());
         assert!(written(&model, "the rat sat on", 9, GREEDY).starts_with(" the cat."));
     }
@@ -55,7 +84,7 @@ fn words_and_byte_pairs_are_learned_too() {
 
 #[test]
 fn a_seed_fixes_what_is_written() {
-    let (model, _) = trained(RecurrentKind::Gru, Vocabulary::characters(VERSE).unwrap());
+    let (model, _) = trained(recurrent(RecurrentKind::Gru), Vocabulary::characters(VERSE).unwrap());
     let wild = Sampling { temperature: 3.0, top_k: None };
     assert_eq!(written(&model, "", 60, wild), written(&model, "", 60, wild));
     assert_ne!(written(&model, "", 60, wild), written(&model, "", 60, GREEDY));
@@ -67,9 +96,11 @@ fn a_seed_fixes_what_is_written() {
 fn models_come_back_from_their_files() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
-    let (model, _) = trained(RecurrentKind::Lstm, Vocabulary::byte_pairs(VERSE, 260).unwrap());
-    model.save(&path).unwrap();
-    let Saved::LanguageModel(copy) = Saved::load(&path).unwrap() else { panic!("a language model was saved") };
-    assert_eq!(copy.config(), model.config());
-    assert_eq!(written(&copy, "the", 50, Sampling::default()), written(&model, "the", 50, Sampling::default()));
+    for net in [recurrent(RecurrentKind::Lstm), gpt(true)] {
+        let (model, _) = trained(net, Vocabulary::byte_pairs(VERSE, 260).unwrap());
+        model.save(&path).unwrap();
+        let Saved::LanguageModel(copy) = Saved::load(&path).unwrap() else { panic!("a language model was saved") };
+        assert_eq!(copy.config(), model.config());
+        assert_eq!(written(&copy, "the", 50, Sampling::default()), written(&model, "the", 50, Sampling::default()));
+    }
 }

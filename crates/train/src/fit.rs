@@ -5,6 +5,7 @@ use chainrule_layers::{Mode, Module};
 use chainrule_optim::{Optimizer, clip_grad_norm};
 use chainrule_tensor::Rng;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::time::Instant;
 
 /// How [`fit`] runs.
@@ -37,10 +38,9 @@ pub struct EpochMetrics {
 }
 
 /// Why training stopped.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum FitError {
     /// The loss became infinite or NaN.
-    #[error("training diverged: the loss of batch {batch} in epoch {epoch} is {loss}; try a smaller learning rate")]
     Diverged {
         /// The number of the epoch, from 1 on.
         epoch: usize,
@@ -50,12 +50,28 @@ pub enum FitError {
         loss: f64,
     },
     /// The last steps made parameters infinite or NaN.
-    #[error("training diverged: {parameter} ends with numbers that are not finite; try a smaller learning rate")]
     NotFinite {
         /// The name of the first such parameter.
         parameter: String,
     },
 }
+
+impl fmt::Display for FitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FitError::Diverged { epoch, batch, loss } => write!(
+                f,
+                "training diverged: the loss of batch {batch} in epoch {epoch} is {loss}; try a smaller learning rate"
+            ),
+            FitError::NotFinite { parameter } => write!(
+                f,
+                "training diverged: {parameter} ends with numbers that are not finite; try a smaller learning rate"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for FitError {}
 
 /// Trains a net for an objective: on a [`Dataset`](chainrule_data::Dataset), a classifier from inputs to logits, with the mean
 /// cross entropy; on [`Windows`](chainrule_data::Windows), a forecaster with the mean squared error.
@@ -76,7 +92,7 @@ pub fn fit<N: Module, O: Objective<N> + ?Sized>(
     progress: &mut dyn Progress,
 ) -> Result<Vec<EpochMetrics>, FitError> {
     let mut history = Vec::new();
-    let initial_lr = optimizer.lr();
+    let rates = rates(optimizer);
     let mut step = 0.0;
     for epoch in 1..=options.epochs {
         let started = Instant::now();
@@ -96,7 +112,7 @@ pub fn fit<N: Module, O: Objective<N> + ?Sized>(
                 clip_grad_norm(&mut grads, norm);
             }
             if options.anneal {
-                optimizer.set_lr(initial_lr * (1.0 - step / steps));
+                set_rates(optimizer, &rates, 1.0 - step / steps);
             }
             optimizer.step(net, &grads);
             step += 1.0;
@@ -115,11 +131,21 @@ pub fn fit<N: Module, O: Objective<N> + ?Sized>(
         progress.epoch_done(&metrics);
         history.push(metrics);
     }
-    optimizer.set_lr(initial_lr);
+    set_rates(optimizer, &rates, 1.0);
     // The last step's effect shows in no batch's loss.
     let state = net.state_dict();
     match state.iter().find(|(_, value)| value.view().iter().any(|x| !x.is_finite())) {
         Some((name, _)) => Err(FitError::NotFinite { parameter: name.into() }),
         None => Ok(history),
     }
+}
+
+/// The learning rates of all groups.
+fn rates(optimizer: &dyn Optimizer) -> Vec<f64> {
+    (0..optimizer.groups()).filter_map(|group| optimizer.option(group, "lr")).collect()
+}
+
+/// Sets each group's rate to a share of what it was.
+fn set_rates(optimizer: &mut dyn Optimizer, rates: &[f64], share: f64) {
+    rates.iter().enumerate().for_each(|(group, rate)| optimizer.set_option(group, "lr", rate * share));
 }

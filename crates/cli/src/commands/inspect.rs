@@ -24,7 +24,7 @@ pub(crate) fn inspect(args: &InspectArgs) -> Result<(), CliError> {
         }
         Saved::LanguageModel(model) => {
             let config = model.config();
-            let (cell, tokens) = (config.net.cell.name(), &config.tokenization);
+            let (cell, tokens) = (config.net.name(), &config.tokenization);
             let mut out = stdout();
             writeln!(out, "{cell} language model trained on {} (seed {})", config.data, config.seed)?;
             writeln!(out, "vocabulary of {} {tokens}", model.vocabulary().len())?;

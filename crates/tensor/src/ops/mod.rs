@@ -9,8 +9,10 @@
 //!
 //! In a derivative, `x'` stands for the gradient of the loss with respect to `x`.
 
+mod convolution;
 pub(crate) mod elementwise;
 mod operators;
+mod pooling;
 mod recurrent;
 mod take;
 
@@ -30,14 +32,22 @@ macro_rules! operations {
 
 operations! {
     abs,
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
     add,
+    avg_pool1d,
     avg_pool2d,
     batch_norm,
     bce_with_logits,
     bilinear,
     broadcast_to,
     cat,
+    conv1d,
     conv2d,
+    conv_transpose1d,
+    conv_transpose2d,
     cross_entropy,
     cumprod,
     cumsum,
@@ -52,9 +62,12 @@ operations! {
     flip,
     gather,
     gelu,
+    group_norm,
     gru,
     index_add,
     index_select,
+    instance_norm,
+    interpolate,
     layer_norm,
     linear,
     log,
@@ -62,6 +75,7 @@ operations! {
     lstm,
     masked_fill,
     matmul,
+    max_pool1d,
     max_pool2d,
     mean,
     mse_loss,
@@ -71,6 +85,7 @@ operations! {
     outer,
     pad,
     permute,
+    pixel_shuffle,
     pow,
     relu,
     repeat,
@@ -96,10 +111,12 @@ operations! {
     where_,
 }
 
-pub use avg_pool2d::AvgPoolOptions;
-pub use conv2d::Conv2dOptions;
-pub use max_pool2d::PoolOptions;
+pub use convolution::{
+    Conv1dOptions, Conv2dOptions, ConvOptions, ConvTranspose1dOptions, ConvTranspose2dOptions, ConvTransposeOptions,
+};
+pub use interpolate::{Interpolation, Resize};
 pub use pad::PadMode;
+pub use pooling::{AvgPoolOptions, PoolOptions};
 pub use recurrent::{RecurrentWeights, Steps};
 pub use rnn::RnnActivation;
 pub use scaled_dot_product_attention::{AttentionMask, AttentionOptions};

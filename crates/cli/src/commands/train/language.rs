@@ -6,7 +6,7 @@ use crate::commands::text;
 use crate::error::CliError;
 use crate::output;
 use chainrule::data::{Vocabulary, split_tokens};
-use chainrule::models::{LanguageModel, LanguageNetConfig, LanguageObjective};
+use chainrule::models::{GptConfig, LanguageModel, LanguageNetConfig, LanguageObjective, RecurrentLanguageNetConfig};
 use chainrule::tensor::Rng;
 
 pub(super) fn train(args: &TrainArgs) -> Result<(), CliError> {
@@ -23,18 +23,11 @@ pub(super) fn train(args: &TrainArgs) -> Result<(), CliError> {
     let tokens = vocabulary.encode(&text)?;
     let share = args.held_out.share(tokens.len());
     let (train, test) = split_tokens(&tokens, share)?;
-    let hidden = args.hidden.unwrap_or(256);
-    let net = LanguageNetConfig {
-        cell: args.cell.as_deref().unwrap_or("lstm").parse()?,
-        vocabulary: vocabulary.len(),
-        embedding: hidden.div_ceil(2),
-        hidden,
-        layers: args.layers.unwrap_or(1),
-        dropout: args.dropout.unwrap_or(0.1),
-    };
+    let length = args.length.unwrap_or(128);
+    let net = net(args, length)?;
+    let is_gpt = matches!(net, LanguageNetConfig::Gpt(_));
     let mut rng = Rng::seed_from_u64(args.seed);
     let mut model = LanguageModel::new(vocabulary, net, &args.data, share, args.seed, &mut rng)?;
-    let length = args.length.unwrap_or(128);
     let data = LanguageObjective::new(train, length)?;
     let mut run = Run::start(args)?;
     let what = format!(
@@ -45,7 +38,8 @@ pub(super) fn train(args: &TrainArgs) -> Result<(), CliError> {
         model.vocabulary().len()
     );
     run.announce(&what, model.config().net.parameters()?)?;
-    let defaults = Defaults { adam: 5e-3, weight_decay: 0.0, batches: 1500, epochs: (2, 50), clip: Some(1.0) };
+    let adam = if is_gpt { 2e-3 } else { 5e-3 };
+    let defaults = Defaults { adam, weight_decay: 0.01, batches: 1500, epochs: (2, 50), clip: Some(1.0) };
     let batches = train.len().div_ceil(args.batch.saturating_mul(length)).max(1);
     let trained = run.fit(&mut model.net, &data, batches, &defaults, &mut rng)?;
 
@@ -54,4 +48,23 @@ pub(super) fn train(args: &TrainArgs) -> Result<(), CliError> {
         return Err(CliError::Diverged(judged.loss));
     }
     run.finish("language modeling", trained, judged, |path| model.save(path), output::language)
+}
+
+/// The net as it was asked for. A transformer sees as many tokens as are learned from at once.
+fn net(args: &TrainArgs, length: usize) -> Result<LanguageNetConfig, CliError> {
+    let vocabulary = 0; // The text will tell.
+    let dropout = args.dropout.unwrap_or(0.1);
+    let kind = args.net.as_deref().unwrap_or("lstm");
+    if kind == "gpt" {
+        let (features, layers, heads) = (args.hidden.unwrap_or(128), args.layers.unwrap_or(4), args.heads.unwrap_or(4));
+        let sizes = GptConfig { vocabulary, context: length, features, heads, layers, dropout, ..Default::default() };
+        return Ok(LanguageNetConfig::Gpt(sizes));
+    }
+    if args.heads.is_some() {
+        return Err(CliError::Usage("--heads means nothing without --net gpt".into()));
+    }
+    let (hidden, layers) = (args.hidden.unwrap_or(256), args.layers.unwrap_or(1));
+    let embedding = hidden.div_ceil(2);
+    let sizes = RecurrentLanguageNetConfig { cell: kind.parse()?, vocabulary, embedding, hidden, layers, dropout };
+    Ok(LanguageNetConfig::Recurrent(sizes))
 }
