@@ -70,7 +70,7 @@ fn lstm(length: usize) -> (Task, f64) {
     let net: Lstm = Lstm::new(inputs, hidden, rng);
     let x = Tensor::randn([batch, length, inputs], rng);
     let flops = (2 * batch * length * 4 * hidden * (2 * inputs + 3 * hidden)) as f64;
-    (train(net, move |net| (&net.forward(&x, None, &mut Mode::Eval).0).mean()), flops)
+    (train(net, move |net| net.forward(&x, None, &mut Mode::Eval).0.mean()), flops)
 }
 
 fn attention(length: usize) -> (Task, f64) {

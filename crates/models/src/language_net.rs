@@ -69,7 +69,7 @@ impl LanguageNetConfig {
     pub fn build(&self, rng: &mut Rng) -> Result<LanguageNet, ModelError> {
         match self {
             LanguageNetConfig::Recurrent(config) => config.build(rng).map(LanguageNet::Recurrent),
-            LanguageNetConfig::Gpt(config) => Gpt::new(config, rng).map(LanguageNet::Gpt),
+            LanguageNetConfig::Gpt(config) => Gpt::new(config, rng).map(|net| LanguageNet::Gpt(Box::new(net))),
         }
     }
 }
@@ -80,7 +80,7 @@ pub enum LanguageNet {
     /// Recurrent layers.
     Recurrent(RecurrentLanguageNet),
     /// A transformer.
-    Gpt(Gpt),
+    Gpt(Box<Gpt>),
 }
 
 impl LanguageNet {

@@ -17,7 +17,7 @@ pub enum Saved {
     /// What continues a time series.
     Forecaster(Forecaster),
     /// What continues text.
-    LanguageModel(LanguageModel),
+    LanguageModel(Box<LanguageModel>),
 }
 
 impl Saved {
@@ -35,7 +35,7 @@ impl Saved {
             return Forecaster::from_file(&file).map(Saved::Forecaster);
         }
         if file.metadata.contains_key(LanguageModel::CONFIG_KEY) {
-            return LanguageModel::from_file(&file).map(Saved::LanguageModel);
+            return LanguageModel::from_file(&file).map(|model| Saved::LanguageModel(Box::new(model)));
         }
         Err(file.refuse("its metadata does not say what model it is".into()))
     }

@@ -68,7 +68,7 @@ fn models_come_back_from_their_files() {
 
 #[test]
 fn what_does_not_fit_is_refused() {
-    let message = |result: Result<(Forecaster, _), ModelError>| result.err().expect("it does not fit").to_string();
+    let message = |result: Result<(Forecaster, _), ModelError>| result.expect_err("it does not fit").to_string();
     let make = |series: &Series, options: &ForecastOptions| {
         Forecaster::for_series(series, options, "x", 1, &mut Rng::seed_from_u64(1))
     };
