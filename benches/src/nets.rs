@@ -1,7 +1,8 @@
 //! The networks of the workloads, under the parameter names that PyTorch gives the same nets.
 
 use chainrule_layers::{
-    BatchNorm2d, Conv2d, Flatten, Linear, Lstm, MaxPool2d, Mode, Module, Param, Relu, Sequential, Tanh, init,
+    AttentionMasks, BatchNorm2d, Conv2d, Embedding, FeedForwardActivation, Flatten, Linear, Lstm, MaxPool2d, Mode,
+    Module, Param, Relu, Sequential, Tanh, TransformerEncoder, TransformerOptions, init,
 };
 use chainrule_tensor::{Rng, Tensor};
 
@@ -50,8 +51,8 @@ impl LstmRegressor {
 
     /// `[N, L, 64]` -> `[N, 1]`.
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        let (_, (h, _)) = self.l.forward(x, None);
-        self.o.forward(&h)
+        let (_, state) = self.l.forward(x, None, &mut Mode::Eval);
+        self.o.forward(&state.h.select(0, 0))
     }
 }
 
@@ -82,9 +83,46 @@ impl CharLstm {
     pub fn forward(&self, x: &Tensor) -> Tensor {
         let [n, l] = [x.shape()[0], x.shape()[1]];
         let x = x.reshape([n * l, 65]).matmul(&self.e).reshape([n, l, 128]);
-        let (x, _) = self.l0.forward(&x, None);
-        let (x, _) = self.l1.forward(&x, None);
+        let (x, _) = self.l0.forward(&x, None, &mut Mode::Eval);
+        let (x, _) = self.l1.forward(&x, None, &mut Mode::Eval);
         self.o.forward(&x.reshape([n * l, 256]))
+    }
+}
+
+/// Tokens to tokens: an embedding with learned positions, four encoder layers that normalize first, a dense layer at every
+/// token.
+#[derive(Debug, Module)]
+#[module(crate = chainrule_layers)]
+pub struct Transformer {
+    tokens: Embedding,
+    positions: Param,
+    encoder: TransformerEncoder,
+    head: Linear,
+}
+
+impl Transformer {
+    /// 1000 tokens in sequences of 128, 256 features, 4 heads, 1024 inner features with GELU, no dropout.
+    pub fn new(rng: &mut Rng) -> Self {
+        let options = TransformerOptions {
+            dim_feedforward: 1024,
+            dropout: 0.0,
+            activation: FeedForwardActivation::Gelu,
+            norm_first: true,
+            ..Default::default()
+        };
+        Transformer {
+            tokens: Embedding::new(1000, 256, rng),
+            positions: Param::new(init::normal([128, 256], 0.02, rng)),
+            encoder: TransformerEncoder::new(256, 4, 4, options, rng),
+            head: Linear::new(256, 1000, rng),
+        }
+    }
+
+    /// Sequences of 128 tokens, one after the other -> `[N * 128, 1000]`.
+    pub fn forward(&self, tokens: &[usize]) -> Tensor {
+        let x = self.tokens.forward(tokens, [tokens.len() / 128, 128]) + &*self.positions;
+        let y = self.encoder.forward(&x, AttentionMasks::default(), &mut Mode::Eval);
+        self.head.forward(&y.reshape([tokens.len(), 256]))
     }
 }
 

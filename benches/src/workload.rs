@@ -8,6 +8,7 @@
 //! | `resnet18_b16` | training the residual net of 18 layers on 32x32: cross entropy, SGD with momentum |
 //! | `lstm_b32` | training an LSTM over 50 steps of 64 features: squared error, Adam |
 //! | `lstm_char_b32` | training two LSTM layers over 64 characters: cross entropy at every step, Adam |
+//! | `transformer_b8` | training four encoder layers over 128 tokens: cross entropy at every token, AdamW |
 //! | `infer_mlp_b1`, `infer_cnn_b1`, `infer_lstm_b1` | the same nets on a batch of one, without a graph |
 //! | `tiny_b32` | training `2-16-1`: squared error, SGD |
 //!
@@ -16,7 +17,7 @@
 //! The operations are counted as those of a direct convolution and of plain products, without the gradient of the net's own
 //! input, element-wise work and updates: a floor that only fewer operations (as in Winograd's algorithm) can undercut.
 
-use crate::nets::{CharLstm, LstmRegressor, ResNet18, cnn, mlp, tiny};
+use crate::nets::{CharLstm, LstmRegressor, ResNet18, Transformer, cnn, mlp, tiny};
 use chainrule_layers::{Metadata, Mode, Module, save_safetensors};
 use chainrule_optim::{Adam, Optimizer, Sgd};
 use chainrule_tensor::{Rng, Tensor, no_grad};
@@ -46,6 +47,7 @@ enum Work {
     ResNet,
     Lstm,
     CharLstm,
+    Transformer,
     Infer(Net),
     Tiny,
 }
@@ -71,6 +73,7 @@ pub fn all() -> Vec<Workload> {
         ("resnet18_b16", training(&resnet_flops(16)), Work::ResNet),
         ("lstm_b32", training(&lstm_flops(32)), Work::Lstm),
         ("lstm_char_b32", training(&char_flops()), Work::CharLstm),
+        ("transformer_b8", training(&transformer_flops(8 * 128, 128)), Work::Transformer),
         ("infer_mlp_b1", mlp_flops(1).iter().sum(), Work::Infer(Net::Mlp)),
         ("infer_cnn_b1", cnn_flops(1).iter().sum(), Work::Infer(Net::Cnn)),
         ("infer_lstm_b1", lstm_flops(1).iter().sum(), Work::Infer(Net::Lstm)),
@@ -127,6 +130,14 @@ fn char_flops() -> Vec<f64> {
     // The embedding only copies rows: it stands for the layer whose input needs no gradient.
     let output = product(32 * 64, 256, 65);
     [&[0.0][..], &lstm_layer(32, 64, 128), &lstm_layer(32, 64, 256), &[output]].concat()
+}
+
+/// Four layers: queries, keys and values, scores, their values, output, two dense layers; and a dense layer at the end.
+fn transformer_flops(tokens: usize, length: usize) -> Vec<f64> {
+    let dense = |inputs, outputs| product(tokens, inputs, outputs);
+    let attention = product(tokens, 256, length);
+    let layer = [dense(256, 768), attention, attention, dense(256, 256), dense(256, 1024), dense(1024, 256)];
+    [&[0.0][..], &layer.repeat(4), &[dense(256, 1000)]].concat()
 }
 
 /// A training set of one batch.
@@ -199,6 +210,13 @@ impl Workload {
                 export.write(&net, &numbers(&characters), &numbers(&labels))?;
                 let x = Tensor::one_hot(&characters, 65).reshape([32, 64, 65]);
                 train(net, Adam::new(1e-3), move |net| net.forward(&x).cross_entropy(&labels))
+            }
+            Work::Transformer => {
+                let net = Transformer::new(rng);
+                let (tokens, labels) = (labels_below(1000, 8 * 128, rng), labels_below(1000, 8 * 128, rng));
+                export.write(&net, &numbers(&tokens), &numbers(&labels))?;
+                let adamw = Adam::new(1e-3).decoupled(true).weight_decay(0.01);
+                train(net, adamw, move |net| net.forward(&tokens).cross_entropy(&labels))
             }
             Work::Tiny => {
                 let net = tiny(rng);

@@ -3,7 +3,9 @@
 import torch
 import torch.nn.functional as F
 
-from common import case, random, save_operations
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from common import INF, case, random, save_operations
 
 
 def norms():
@@ -44,7 +46,55 @@ def embeddings():
         case("embedding", f, random(height, features), indices=indices, padding_idx=padding)
 
 
+def attention():
+    plain = dict(causal=False, past=0, scale=None, keep=None, add=False)
+    key_padding = [[[[True, True, False, True, False]]], [[[False] * 5]]]
+    triangle = [[True, False, False, True, True], [False] * 5, [True] * 5]
+    heads, cross = (2, 2), ((2, 2, 3, 4), (2, 2, 5, 4), (2, 2, 5, 3))
+    for q, k, v, more in [
+        ((3, 4), (3, 4), (3, 4), {}),
+        (*cross, {}),
+        (*cross, dict(causal=True)),
+        (*cross, dict(causal=True, past=2, scale=0.25)),
+        (*cross, dict(keep=key_padding)),
+        (*cross, dict(keep=triangle)),
+        (*cross, dict(add=(3, 5))),
+        (*cross, dict(add=(2, 1, 1, 5))),
+        ((2, 1, 4, 3), (3, 2, 3), (1, 3, 2, 2), {}),
+        ((2, 4, 2), (2, 3, 2), (2, 3, 1), dict(causal=True)),
+        ((1, 1), (1, 1), (1, 1), dict(scale=-2.0)),
+        ((2, 1, 70, 2), (2, 1, 2, 2), (2, 1, 2, 1), {}),
+    ]:
+        p = plain | more
+        length, size = q[-2], k[-2]
+
+        def f(q, k, v, *add):
+            mask = torch.zeros(length, size)
+            if p["causal"]:
+                mask = mask.masked_fill(torch.ones(length, size).tril(p["past"]) == 0, -INF)
+            if p["keep"] is not None:
+                mask = mask.masked_fill(~torch.tensor(p["keep"]), -INF)
+            mask = mask + add[0] if add else mask
+            with sdpa_kernel(SDPBackend.MATH):
+                y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=p["scale"])
+                if p["causal"] and not p["past"] and not add:
+                    z = F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=p["scale"])
+                    assert torch.allclose(y, z)
+            return y
+
+        added = [random(*p["add"])] if p["add"] else []
+        p["add"] = bool(p["add"])
+        p["keep_shape"] = list(torch.tensor(p["keep"]).shape) if p["keep"] else None
+        inputs = [random(*shape) for shape in (q, k, v)]
+        case("scaled_dot_product_attention", f, *inputs, *added, **(p | dict(keep=flat(p["keep"]))))
+
+
+def flat(keep):
+    return None if keep is None else torch.tensor(keep).flatten().tolist()
+
+
 if __name__ == "__main__":
     norms()
     embeddings()
+    attention()
     save_operations("attention")

@@ -2,8 +2,8 @@
 //!
 //! The sizes are such that every kernel cuts its work into several pieces.
 
-use chainrule_tensor::ops::{AvgPoolOptions, Conv2dOptions, PoolOptions};
-use chainrule_tensor::{CreateGraph, Real, Rng, Tensor, grad};
+use chainrule_tensor::ops::{AvgPoolOptions, Conv2dOptions, PadMode, PoolOptions};
+use chainrule_tensor::{CreateGraph, Indices, Real, Rng, Tensor, grad};
 use rayon::ThreadPoolBuilder;
 
 /// The little-endian bytes of tensors, with a name for each.
@@ -110,6 +110,30 @@ fn rows<T: Real>() -> Bits {
     r.finish(&loss)
 }
 
+/// Elements picked, placed, moved and ordered: several gradients flow into one place.
+fn picks<T: Real>() -> Bits {
+    let mut r = Record::<T>::new();
+    let x = r.leaf("x", &[40, 70, 50], 1.0);
+    let index = |n: usize, count: usize| -> Vec<usize> { (0..count).map(|i| (i * i * 7 + i * 3) % n).collect() };
+    let selected = r.keep("index_select", x.index_select(1, index(70, 90)));
+    let gathered = r.keep("gather", selected.gather(1, Indices::new(index(90, 40 * 60 * 50), [40, 60, 50])));
+    let source = r.leaf("source", &[70, 60, 50], 1.0);
+    let places = Indices::new(index(40, 70 * 60 * 50), [70, 60, 50]);
+    let scattered = r.keep("scatter_add", gathered.scatter_add(0, places, &source));
+    let rows = r.leaf("rows", &[200, 60, 50], 1.0);
+    let added = r.keep("index_add", scattered.index_add(0, index(40, 200), &rows));
+    let padded = r.keep("pad", added.pad([3, 4, 1, 0], PadMode::Reflect).roll([5], 2).flip([0, 1]));
+    let sums = r.keep("cumsum", padded.cumsum(1));
+    let products = r.keep("cumprod", (sums * T::from_f64(0.01) + T::ONE).tanh().cumprod(2));
+    let (sorted, places) = products.sort(2, true);
+    let sorted = r.keep("sort", sorted);
+    r.keep("order", Tensor::from_vec(places.iter().map(|&i| T::from_usize(i)).collect::<Vec<_>>(), places.shape()));
+    let top = r.keep("topk", sorted.topk(9, 0, true).0);
+    let sum = r.keep("einsum", Tensor::einsum("ijk,lik->jl", &[&sorted, &sorted.transpose(0, 1)]));
+    let loss = top.powf(2.0).mean() + sum.mean() + sorted.tril(3).mean();
+    r.finish(&loss)
+}
+
 fn in_pool(threads: usize, work: impl Fn() -> Bits + Sync + Send) -> Bits {
     let pool = ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool of threads");
     pool.install(work)
@@ -145,6 +169,16 @@ fn rows_in_single_precision() {
 #[test]
 fn rows_in_double_precision() {
     check(rows::<f64>);
+}
+
+#[test]
+fn picks_in_single_precision() {
+    check(picks::<f32>);
+}
+
+#[test]
+fn picks_in_double_precision() {
+    check(picks::<f64>);
 }
 
 #[test]

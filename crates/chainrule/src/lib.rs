@@ -24,9 +24,9 @@ pub use chainrule_train as train;
 
 /// What most programs use.
 pub mod prelude {
-    pub use chainrule_data::{Dataset, Standardizer, digits, iris, wine};
+    pub use chainrule_data::{Dataset, Series, Standardizer, Vocabulary, digits, iris, wine};
     pub use chainrule_layers::*;
-    pub use chainrule_models::{Architecture, Classifier};
+    pub use chainrule_models::{Architecture, Classifier, Forecaster, LanguageModel};
     pub use chainrule_optim::*;
     pub use chainrule_tensor::ops::{
         BceLoss, BceWithLogitsLoss, CosineEmbeddingLoss, CrossEntropyLoss, CtcLoss, GaussianNllLoss,

@@ -12,6 +12,7 @@ pub(crate) enum CliError {
     Report(chainrule::train::ReportError),
     Environment(String),
     Threads(String),
+    Usage(String),
     Diverged(f64),
     Folder(PathBuf, String),
     Input(PathBuf, String),
@@ -25,7 +26,7 @@ impl fmt::Display for CliError {
             CliError::Model(e) => e.fmt(f),
             CliError::Fit(e) => e.fmt(f),
             CliError::Report(e) => e.fmt(f),
-            CliError::Environment(message) => f.write_str(message),
+            CliError::Environment(message) | CliError::Usage(message) => f.write_str(message),
             CliError::Threads(message) => write!(f, "cannot start the threads: {message}"),
             CliError::Diverged(loss) => {
                 write!(f, "training diverged: the loss on the test data is {loss}; try a smaller learning rate")

@@ -53,6 +53,7 @@ fn run(args: Args) -> Result<(), CliError> {
         Command::Train(options) => commands::train(&options),
         Command::Evaluate(options) => commands::evaluate(&options),
         Command::Predict(options) => commands::predict(&options),
+        Command::Generate(options) => commands::generate(&options),
         Command::Inspect(options) => commands::inspect(&options),
         Command::Datasets => commands::datasets(),
     }
@@ -67,7 +68,7 @@ mod tests {
         let message = |args: &[&str]| usage_error(&Args::try_parse_from(args).unwrap_err().to_string());
         assert_eq!(
             message(&["chainrule", "train", "xnn"]),
-            "invalid value 'xnn' for '[MODEL]' [possible values: mlp, cnn]; tip: a similar value exists: 'cnn'; \
+            "invalid value 'xnn' for '[MODEL]' [possible values: mlp, cnn, rnn, lstm, gru, char-lm]; tip: a similar value exists: 'cnn'; \
              for more information, try '--help'"
         );
         assert_eq!(

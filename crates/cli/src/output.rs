@@ -1,6 +1,8 @@
 //! What is printed: epochs with a progress bar, the judgment, the confusion matrix.
 
-use chainrule::train::{Confusion, EpochMetrics, Evaluation, Progress};
+use chainrule::train::{
+    Confusion, EpochMetrics, Evaluation, ForecastErrors, ForecastMetrics, LanguageMetrics, Progress,
+};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{self, Write};
 
@@ -95,6 +97,31 @@ pub(crate) fn judgment(out: &mut impl Write, evaluation: &Evaluation, classes: &
     writeln!(out, "F1         {}", percent(confusion.f1()))?;
     writeln!(out, "\nconfusion matrix (rows: true class, columns: predicted)")?;
     matrix(out, confusion, classes)
+}
+
+/// Prints a forecaster's errors beside those of forecasts that need no model.
+pub(crate) fn forecast_errors(out: &mut impl Write, metrics: &ForecastMetrics) -> io::Result<()> {
+    let row = |name: &str, errors: &ForecastErrors| {
+        let mape = errors.mape.map_or("-".into(), |share| format!("{:.2} %", 100.0 * share));
+        vec![name.to_string(), format!("{:.4}", errors.rmse), format!("{:.4}", errors.mae), mape]
+    };
+    let mut rows = vec![["", "RMSE", "MAE", "MAPE"].map(String::from).to_vec(), row("model", &metrics.model)];
+    rows.push(row("naive (the last value)", &metrics.naive));
+    rows.extend(metrics.seasonal_naive.iter().map(|errors| row("seasonal naive (a season before)", errors)));
+    table(out, &rows)?;
+    let better = |other: &ForecastErrors| 100.0 * (1.0 - metrics.model.rmse / other.rmse);
+    write!(out, "\nRMSE below the naive forecast's by {:.1} %", better(&metrics.naive))?;
+    if let Some(seasonal) = &metrics.seasonal_naive {
+        write!(out, ", below the seasonal one's by {:.1} %", better(seasonal))?;
+    }
+    writeln!(out)
+}
+
+/// Prints the judgment of a language model.
+pub(crate) fn language(out: &mut impl Write, metrics: &LanguageMetrics) -> io::Result<()> {
+    writeln!(out, "test loss           {:.4} nats a token", metrics.loss)?;
+    writeln!(out, "perplexity          {:.3}", metrics.perplexity)?;
+    writeln!(out, "bits per character  {:.4}", metrics.bits_per_character)
 }
 
 fn matrix(out: &mut impl Write, confusion: &Confusion, classes: &[String]) -> io::Result<()> {

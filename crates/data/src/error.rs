@@ -1,16 +1,16 @@
 //! What can be wrong with data: every message is one line that says what, and where.
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
 /// A failure to read, find or accept data.
 ///
 /// The message holds its cause; there is no chain of sources to walk.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum DataError {
     /// The system would not open or read a file.
-    #[error("cannot read {}: {cause}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
@@ -18,7 +18,6 @@ pub enum DataError {
         cause: io::Error,
     },
     /// A file was read, but what it holds is damaged or not what was expected.
-    #[error("{}: {problem}", path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -26,7 +25,6 @@ pub enum DataError {
         problem: String,
     },
     /// A folder lacks a file.
-    #[error("{} has none of {}", folder.display(), looked_for.join(", "))]
     MissingFile {
         /// The folder.
         folder: PathBuf,
@@ -34,13 +32,11 @@ pub enum DataError {
         looked_for: Vec<String>,
     },
     /// A folder is absent, or not a folder.
-    #[error("there is no folder {}", folder.display())]
     MissingFolder {
         /// The folder.
         folder: PathBuf,
     },
     /// A name stands for neither a data set nor a folder.
-    #[error("there is no data set or folder {name:?}; the data sets are {available}")]
     UnknownName {
         /// The name that was asked for.
         name: String,
@@ -48,7 +44,6 @@ pub enum DataError {
         available: String,
     },
     /// A known data set lies outside the program, and nothing says where.
-    #[error("{name} is not embedded: set {variable} to the folder that holds {name}/ with its IDX files")]
     NotConfigured {
         /// The data set.
         name: String,
@@ -56,13 +51,11 @@ pub enum DataError {
         variable: &'static str,
     },
     /// There are no samples.
-    #[error("data set {set:?} has no samples")]
     Empty {
         /// The data set.
         set: String,
     },
     /// The inputs are not `[samples, features..]`.
-    #[error("data set {set:?} needs inputs [samples, features..] with at least one feature, got shape {shape:?}")]
     InputShape {
         /// The data set.
         set: String,
@@ -70,7 +63,6 @@ pub enum DataError {
         shape: Vec<usize>,
     },
     /// There are more or fewer labels than samples.
-    #[error("data set {set:?} has {samples} samples but {labels} labels")]
     LabelCount {
         /// The data set.
         set: String,
@@ -80,7 +72,6 @@ pub enum DataError {
         labels: usize,
     },
     /// A label names no class.
-    #[error("data set {set:?}: sample {row} has label {label}, but there are {classes} classes (both count from 0)")]
     LabelOutOfRange {
         /// The data set.
         set: String,
@@ -92,7 +83,6 @@ pub enum DataError {
         classes: usize,
     },
     /// An input is NaN or infinite.
-    #[error("data set {set:?}: sample {row}, feature {feature} is {value} (both count from 0)")]
     NotFinite {
         /// The data set.
         set: String,
@@ -104,13 +94,11 @@ pub enum DataError {
         value: f32,
     },
     /// A time series without a single step.
-    #[error("series {series:?} is empty")]
     EmptySeries {
         /// The series.
         series: String,
     },
     /// A time series that cannot be used, or not so.
-    #[error("series {series:?}: {problem}")]
     Series {
         /// The series.
         series: String,
@@ -118,15 +106,53 @@ pub enum DataError {
         problem: String,
     },
     /// A text that cannot be used, or not so.
-    #[error("{problem}")]
     Text {
         /// What is wrong.
         problem: String,
     },
     /// Means and deviations that cannot scale anything.
-    #[error("unusable scale: {problem}")]
     Scale {
         /// What is wrong with them.
         problem: String,
     },
 }
+
+impl fmt::Display for DataError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DataError::Io { path, cause } => write!(f, "cannot read {}: {cause}", path.display()),
+            DataError::File { path, problem } => write!(f, "{}: {problem}", path.display()),
+            DataError::MissingFile { folder, looked_for } => {
+                write!(f, "{} has none of {}", folder.display(), looked_for.join(", "))
+            }
+            DataError::MissingFolder { folder } => write!(f, "there is no folder {}", folder.display()),
+            DataError::UnknownName { name, available } => {
+                write!(f, "there is no data set or folder {name:?}; the data sets are {available}")
+            }
+            DataError::NotConfigured { name, variable } => {
+                write!(f, "{name} is not embedded: set {variable} to the folder that holds {name}/ with its IDX files")
+            }
+            DataError::Empty { set } => write!(f, "data set {set:?} has no samples"),
+            DataError::InputShape { set, shape } => write!(
+                f,
+                "data set {set:?} needs inputs [samples, features..] with at least one feature, got shape {shape:?}"
+            ),
+            DataError::LabelCount { set, samples, labels } => {
+                write!(f, "data set {set:?} has {samples} samples but {labels} labels")
+            }
+            DataError::LabelOutOfRange { set, row, label, classes } => write!(
+                f,
+                "data set {set:?}: sample {row} has label {label}, but there are {classes} classes (both count from 0)"
+            ),
+            DataError::NotFinite { set, row, feature, value } => {
+                write!(f, "data set {set:?}: sample {row}, feature {feature} is {value} (both count from 0)")
+            }
+            DataError::EmptySeries { series } => write!(f, "series {series:?} is empty"),
+            DataError::Series { series, problem } => write!(f, "series {series:?}: {problem}"),
+            DataError::Text { problem } => write!(f, "{problem}"),
+            DataError::Scale { problem } => write!(f, "unusable scale: {problem}"),
+        }
+    }
+}
+
+impl std::error::Error for DataError {}

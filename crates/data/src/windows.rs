@@ -82,20 +82,28 @@ impl Series {
             return fail(format!("a horizon of {horizon} does not fit in the {held_out} held-out steps"));
         }
         let scale = self.scale(train_steps);
-        let cut = |steps: Range<usize>| {
-            let first = steps.start;
-            let inputs = steps.clone().map(|step| self.window_before(step, window, season, &scale));
-            let inputs: Vec<f32> = inputs.flat_map(|window| window.into_raw_vec_and_offset().0).collect();
-            let features = inputs.len() / steps.len() / window;
-            let inputs = Array3::from_shape_vec((steps.len(), window, features), inputs).expect("as many as there are");
-            let target = |(i, step)| standard(self.values()[[first + i + step, 0]], 0, &scale);
-            Windows { inputs, targets: Array2::from_shape_fn((steps.len(), horizon), target), steps }
-        };
+        let cut = |steps| self.windows_at(steps, options, &scale);
         Ok(WindowSplit {
             train: cut(window..train_steps - horizon + 1),
             test: cut(train_steps..steps - horizon + 1),
             scale,
         })
+    }
+
+    /// The samples whose targets begin at these steps, standardized with a given scale. Nothing is held out.
+    ///
+    /// # Panics
+    /// If a window or a horizon does not fit in the series, or the scale is one of another number of columns.
+    #[track_caller]
+    pub fn windows_at(&self, steps: Range<usize>, options: WindowOptions, scale: &Standardizer) -> Windows {
+        let WindowOptions { window, horizon, season, .. } = options;
+        let first = steps.start;
+        let inputs = steps.clone().map(|step| self.window_before(step, window, season, scale));
+        let inputs: Vec<f32> = inputs.flat_map(|window| window.into_raw_vec_and_offset().0).collect();
+        let features = self.columns().len() + if season.is_some() { 2 } else { 0 };
+        let inputs = Array3::from_shape_vec((steps.len(), window, features), inputs).expect("as many as there are");
+        let target = |(i, step)| standard(self.values()[[first + i + step, 0]], 0, scale);
+        Windows { inputs, targets: Array2::from_shape_fn((steps.len(), horizon), target), steps }
     }
 
     /// The mean and deviation of each column over the first steps.

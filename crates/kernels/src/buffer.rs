@@ -5,17 +5,17 @@
 //! by the thread that drops them, without a lock; large ones by the process, which never holds much more than the program
 //! once had in use at the same time. [`trim`] gives the rest back.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::mem::size_of;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::system;
 
 /// Alignment of every buffer in bytes: a cache line, and the widest register.
-pub const ALIGN: usize = 64;
+pub const ALIGN: usize = system::ALIGN;
 
 /// Blocks up to this many units of [`ALIGN`] bytes are kept by the thread (32 KiB).
 const SMALL_UNITS: usize = 512;
@@ -95,7 +95,7 @@ impl<T: Pooled> Buffer<T> {
         }
         let bytes = len.checked_mul(size_of::<T>()).expect("buffer size overflows usize");
         let (class, units) = size_class(bytes.div_ceil(ALIGN));
-        let (block, fresh) = take_block(class, units);
+        let (block, fresh) = take_block(class, units, bytes);
         (Buffer { start: block.0.cast(), len, units, owns: PhantomData }, fresh)
     }
 }
@@ -147,35 +147,24 @@ fn size_class(units: usize) -> (usize, usize) {
     (bits * 16 + (rounded >> bits.saturating_sub(4)) % 16, rounded)
 }
 
-/// The start of a block from `alloc_zeroed`.
+/// The start of a block from the system.
 struct Block(NonNull<u8>);
 // SAFETY: a block in a list is owned by the list alone.
 unsafe impl Send for Block {}
 
-fn block_layout(units: usize) -> Layout {
-    Layout::from_size_align(units * ALIGN, ALIGN).expect("buffer size overflows isize")
-}
-
-fn system_alloc(units: usize) -> Block {
-    SYSTEM_ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-    let layout = block_layout(units);
-    // SAFETY: the layout's size is not 0, since blocks have at least one unit.
-    match NonNull::new(unsafe { alloc_zeroed(layout) }) {
-        Some(start) => Block(start),
-        None => handle_alloc_error(layout),
-    }
+/// A new block, of which `bytes` will be used first.
+fn system_alloc(units: usize, bytes: usize) -> Block {
+    Block(system::alloc(units * ALIGN, bytes))
 }
 
 fn system_free(block: Block, units: usize) {
     // SAFETY: the block came from `system_alloc` with this many units and nobody holds it any more.
-    unsafe { dealloc(block.0.as_ptr(), block_layout(units)) }
+    unsafe { system::free(block.0, units * ALIGN) }
 }
-
-static SYSTEM_ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
 
 /// How many blocks the process has asked of the system so far: constant from the second training step on.
 pub fn system_allocations() -> usize {
-    SYSTEM_ALLOCATIONS.load(Ordering::Relaxed)
+    system::allocations()
 }
 
 /// The bytes of all buffers in use, without small ones of up to 32 KiB.
@@ -250,12 +239,12 @@ thread_local! {
     static LOCAL: RefCell<Lists> = const { RefCell::new(Lists::new()) };
 }
 
-fn take_block(class: usize, units: usize) -> (Block, bool) {
+fn take_block(class: usize, units: usize, bytes: usize) -> (Block, bool) {
     if units <= SMALL_UNITS {
         // A thread that is shutting down has no lists any more.
         return match LOCAL.try_with(|l| l.borrow_mut().pop(class, units)).ok().flatten() {
             Some(block) => (block, false),
-            None => (system_alloc(units), true),
+            None => (system_alloc(units, bytes), true),
         };
     }
     let mut shared = shared();
@@ -268,7 +257,7 @@ fn take_block(class: usize, units: usize) -> (Block, bool) {
     let keep = (shared.peak_bytes + shared.peak_bytes / 4).saturating_sub(shared.live_bytes);
     shared.lists.shrink(keep);
     drop(shared);
-    (system_alloc(units), true)
+    (system_alloc(units, bytes), true)
 }
 
 fn give_block(block: Block, units: usize) {
@@ -291,9 +280,81 @@ fn give_block(block: Block, units: usize) {
     }
 }
 
+/// A block that goes back to the system when it is dropped.
+struct Owned(Block, usize);
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        // SAFETY: the block came from the system with this many units, and we were its only holder.
+        unsafe { system::free(self.0.0, self.1 * ALIGN) }
+    }
+}
+
+thread_local! {
+    static SCRATCH: Cell<Option<Owned>> = const { Cell::new(None) };
+}
+
+/// Working memory of a task: numbers of unspecified value that nobody else will read.
+///
+/// Each thread keeps one block for it, as large as was ever needed, instead of handing it to the process: a block that
+/// moves from core to core takes its lines along, out of one core's cache into the other's.
+pub(crate) struct Scratch<T: Pooled> {
+    /// None if there are no numbers.
+    block: Option<Owned>,
+    len: usize,
+    of: PhantomData<T>,
+}
+
+impl<T: Pooled> Scratch<T> {
+    /// Room for `len` numbers.
+    pub(crate) fn new(len: usize) -> Self {
+        if len == 0 {
+            return Scratch { block: None, len, of: PhantomData };
+        }
+        let bytes = len * size_of::<T>();
+        let kept = SCRATCH.try_with(Cell::take).ok().flatten();
+        let block = kept.filter(|block| block.1 * ALIGN >= bytes).unwrap_or_else(|| {
+            let units = bytes.div_ceil(ALIGN).max(SMALL_UNITS).next_power_of_two();
+            Owned(system_alloc(units, bytes), units)
+        });
+        Scratch { block: Some(block), len, of: PhantomData }
+    }
+
+    fn start(&self) -> *mut T {
+        self.block.as_ref().map_or(NonNull::dangling(), |block| block.0.0.cast()).as_ptr()
+    }
+}
+
+impl<T: Pooled> Deref for Scratch<T> {
+    type Target = [T];
+    fn deref(&self) -> &[T] {
+        // SAFETY: the block is ours, was zero when it was new, and has room for `len` numbers, for which all bits are valid.
+        unsafe { std::slice::from_raw_parts(self.start(), self.len) }
+    }
+}
+
+impl<T: Pooled> DerefMut for Scratch<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        // SAFETY: as in `deref`, and `&mut self` makes the access unique.
+        unsafe { std::slice::from_raw_parts_mut(self.start(), self.len) }
+    }
+}
+
+impl<T: Pooled> Drop for Scratch<T> {
+    fn drop(&mut self) {
+        let Some(block) = self.block.take() else { return };
+        // Where two were in use at once, the larger one stays.
+        let _ = SCRATCH.try_with(|kept| match kept.take() {
+            Some(other) if other.1 > block.1 => kept.set(Some(other)),
+            _ => kept.set(Some(block)),
+        });
+    }
+}
+
 /// Gives the free memory that the process and this thread keep back to the system.
 pub fn trim() {
     let _ = LOCAL.try_with(|lists| lists.borrow_mut().shrink(0));
+    let _ = SCRATCH.try_with(Cell::take);
     let mut shared = shared();
     shared.lists.shrink(0);
     shared.peak_bytes = shared.live_bytes;

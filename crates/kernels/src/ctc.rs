@@ -65,7 +65,7 @@ impl<T: Real> Sequence<'_, T> {
     }
 
     fn label(&self, s: usize) -> usize {
-        if s % 2 == 0 { self.shape.blank } else { self.target[s / 2] }
+        if s.is_multiple_of(2) { self.shape.blank } else { self.target[s / 2] }
     }
 
     /// Whether a path may go from `s - 2` to `s`.

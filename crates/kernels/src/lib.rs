@@ -14,6 +14,7 @@
 #[macro_use]
 mod concrete;
 
+pub mod attention;
 pub mod buffer;
 pub mod conv;
 pub mod ctc;
@@ -30,12 +31,14 @@ pub mod peak;
 pub mod pool;
 pub mod random;
 pub mod real;
+pub mod recurrent;
 pub mod reduce;
 pub mod rows;
 pub mod scan;
 pub mod simd;
 pub mod softmax;
 pub mod sort;
+mod system;
 pub mod update;
 pub mod view;
 

@@ -25,11 +25,33 @@ fn draw(seed: u64, i: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-struct Mask<'a, T> {
+/// What a seed and a probability make of each element: 0, or what the kept ones are scaled by.
+#[derive(Clone, Copy, Debug)]
+pub struct Dropout<T> {
     seed: u64,
-    start: u64,
     threshold: u64,
     kept: T,
+}
+
+impl<T: Real> Dropout<T> {
+    /// Drops with probability `p`.
+    pub fn new(seed: u64, p: f64) -> Self {
+        let threshold = (p * (1u64 << 32) as f64).round() as u64;
+        let kept = if p < 1.0 { T::from_f64(1.0 / (1.0 - p)) } else { T::ZERO };
+        Dropout { seed, threshold, kept }
+    }
+
+    /// The factor of element `i`.
+    #[inline(always)]
+    pub(crate) fn factor(&self, i: u64) -> T {
+        // The upper half of the bits decides.
+        if draw(self.seed, i) >> 32 < self.threshold { T::ZERO } else { self.kept }
+    }
+}
+
+struct Mask<'a, T> {
+    dropout: Dropout<T>,
+    start: u64,
     out: &'a mut [T],
 }
 
@@ -38,18 +60,15 @@ impl<T: Real> Kernel for Mask<'_, T> {
     #[inline(always)]
     fn run(self) {
         for (i, x) in self.out.iter_mut().enumerate() {
-            // The upper half of the bits decides.
-            let drawn = draw(self.seed, self.start + i as u64) >> 32;
-            *x = if drawn < self.threshold { T::ZERO } else { self.kept };
+            *x = self.dropout.factor(self.start + i as u64);
         }
     }
 }
 
 fn dropout_mask_impl<T: Real>(seed: u64, p: f64, out: &mut [T]) {
-    let threshold = (p * (1u64 << 32) as f64).round() as u64;
-    let kept = if p < 1.0 { T::from_f64(1.0 / (1.0 - p)) } else { T::ZERO };
+    let dropout = Dropout::new(seed, p);
     parallel::for_each_chunk(out, PIECE, |i, out| {
-        simd::dispatch(Mask { seed, start: (i * PIECE) as u64, threshold, kept, out });
+        simd::dispatch(Mask { dropout, start: (i * PIECE) as u64, out });
     });
 }
 

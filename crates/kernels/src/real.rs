@@ -40,11 +40,13 @@ pub trait Real:
     + crate::mask::MaskKernels<Self>
     + crate::moments::MomentKernels<Self>
     + crate::gemm::GemmKernels<Self>
+    + crate::attention::AttentionKernels<Self>
     + crate::index::IndexKernels<Self>
     + crate::norm::BatchNormKernels<Self>
     + crate::norm::LayerNormKernels<Self>
     + crate::norm::RmsNormKernels<Self>
     + crate::random::RandomKernels<Self>
+    + crate::recurrent::RecurrentKernels<Self>
     + crate::reduce::ReduceKernels<Self>
     + crate::scan::ScanKernels<Self>
     + crate::rows::RowKernels<Self>

@@ -51,8 +51,8 @@ pub fn save_safetensors<T: Real>(
 
 /// Reads a safetensors file: the tensors in the order of their numbers, and the metadata.
 ///
-/// `F32` and `F64` numbers are converted to `T`. The integers `*.num_batches_tracked` that PyTorch's batch norm stores are
-/// left out.
+/// `F32` and `F64` numbers are converted to `T`. Integers that PyTorch stores beside weights and that need no
+/// place here are left out: `*.num_batches_tracked` of batch norm, `*.position_ids` and `*.token_type_ids` of transformers.
 ///
 /// # Errors
 /// If the file cannot be read, is damaged, or holds other types of numbers.
@@ -141,7 +141,7 @@ fn parse<T: Real>(bytes: &[u8]) -> Result<(StateDict<T>, Metadata), String> {
             "F32" if fits(4) => Tensor::from_fn(&shape, element::<f32, T>(data)),
             "F64" if fits(8) => Tensor::from_fn(&shape, element::<f64, T>(data)),
             "F32" | "F64" => return Err(format!("{name:?} of shape {shape} cannot have {} bytes", data.len())),
-            "I8" | "I16" | "I32" | "I64" | "U8" | "U16" | "U32" | "U64" if is_batch_count(&name) => continue,
+            "I8" | "I16" | "I32" | "I64" | "U8" | "U16" | "U32" | "U64" if needs_no_place(&name) => continue,
             _ => return Err(format!("{name:?} has numbers of type {dtype:?}; only F32 and F64 can be read")),
         };
         state.insert(name, &tensor);
@@ -172,7 +172,8 @@ fn element<S: Real, T: Real>(bytes: &[u8]) -> impl FnMut(usize) -> T {
     move |i| T::from_f64(S::read_le(&bytes[i * S::BYTES..]).to_f64())
 }
 
-/// PyTorch counts the batches that a batch norm has seen. It needs the count only for a momentum we do not have.
-fn is_batch_count(name: &str) -> bool {
-    name.rsplit('.').next() == Some("num_batches_tracked")
+/// PyTorch counts the batches that a batch norm has seen; it needs the count only for a momentum we do not have. Files of
+/// transformers may hold the numbers 0, 1, .. as `position_ids`, and zeros as `token_type_ids`.
+fn needs_no_place(name: &str) -> bool {
+    matches!(name.rsplit('.').next(), Some("num_batches_tracked" | "position_ids" | "token_type_ids"))
 }

@@ -5,6 +5,7 @@
 use crate::module::{Entry, EntryMut, Path};
 use chainrule_tensor::{Real, Shape, Tensor};
 use std::collections::{HashMap, HashSet};
+
 use std::path::{Path as FilePath, PathBuf};
 use std::{fmt, io};
 
@@ -146,14 +147,12 @@ fn value<T: Real>(entry: Entry<'_, T>) -> Tensor<T> {
 }
 
 /// A failure to save, read or accept the values of a module. The message is one line and holds its cause.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum StateError {
     /// The names and shapes are not those of the module.
-    #[error("the state does not fit the module: {0}")]
     Misfit(Misfit),
     /// The system would not open or read a file.
-    #[error("cannot read {}: {cause}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -161,7 +160,6 @@ pub enum StateError {
         cause: io::Error,
     },
     /// The system would not write a file.
-    #[error("cannot write {}: {cause}", path.display())]
     Write {
         /// The file.
         path: PathBuf,
@@ -169,7 +167,6 @@ pub enum StateError {
         cause: io::Error,
     },
     /// A file was read, but what it holds is damaged or not what was expected.
-    #[error("{}: {problem}", path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -177,6 +174,19 @@ pub enum StateError {
         problem: String,
     },
 }
+
+impl fmt::Display for StateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StateError::Misfit(it) => write!(f, "the state does not fit the module: {it}"),
+            StateError::Read { path, cause } => write!(f, "cannot read {}: {cause}", path.display()),
+            StateError::Write { path, cause } => write!(f, "cannot write {}: {cause}", path.display()),
+            StateError::File { path, problem } => write!(f, "{}: {problem}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for StateError {}
 
 impl StateError {
     /// Says which file does not fit.

@@ -1,6 +1,6 @@
 //! The gradients of whole layers, to their input and to every parameter, against finite differences in f64.
 
-use chainrule_layers::{BatchNorm2d, Conv2d, Linear, Lstm, LstmCell, Mode, Module};
+use chainrule_layers::{BatchNorm2d, Conv2d, Linear, Lstm, LstmCell, LstmState, Mode, Module};
 use chainrule_tensor::{Rng, Tensor, gradcheck, gradgradcheck};
 
 fn rng() -> Rng {
@@ -82,8 +82,8 @@ fn lstm_cell() {
     let cell: LstmCell<f64> = LstmCell::new(3, 4, &mut rng());
     let (x, h, c) = (randn([2, 3]), randn([2, 4]), randn([2, 4]) * 0.5);
     let both = |cell: &LstmCell<f64>, x: &Tensor<f64>, h: &Tensor<f64>, c: &Tensor<f64>| {
-        let (h, c) = cell.forward(x, Some(&(h.clone(), c.clone())));
-        Tensor::cat(&[&h, &c], 1)
+        let state = cell.forward(x, Some(&LstmState { h: h.clone(), c: c.clone() }));
+        Tensor::cat(&[&state.h, &state.c], 1)
     };
     gradcheck(|inputs| both(&cell, &inputs[0], &inputs[1], &inputs[2]), &[&x, &h, &c]).unwrap();
     gradgradcheck(|inputs| both(&cell, &inputs[0], &inputs[1], &inputs[2]), &[&x, &h, &c]).unwrap();
@@ -96,8 +96,9 @@ fn lstm() {
     let (x, h, c) = (randn([2, 5, 3]), randn([2, 4]), randn([2, 4]) * 0.5);
     // The outputs and the last memory, so that gradients flow in on every way.
     let all = |layer: &Lstm<f64>, x: &Tensor<f64>, h: &Tensor<f64>, c: &Tensor<f64>| {
-        let (outputs, (h, c)) = layer.forward(x, Some(&(h.clone(), c.clone())));
-        Tensor::cat(&[&outputs.flatten(1), &h, &c], 1)
+        let start = LstmState { h: h.unsqueeze(0), c: c.unsqueeze(0) };
+        let (outputs, state) = layer.forward(x, Some(&start), &mut Mode::Eval);
+        Tensor::cat(&[&outputs.flatten(1), &state.h.squeeze(0), &state.c.squeeze(0)], 1)
     };
     gradcheck(|inputs| all(&layer, &inputs[0], &inputs[1], &inputs[2]), &[&x, &h, &c]).unwrap();
     check_parameters(layer, |layer| all(layer, &x, &h, &c));

@@ -1,16 +1,13 @@
 //! [`Classifier`]: a net with its classes and the scaling of its inputs, saved as one file.
 
+use crate::saved::{self, ModelFile};
 use crate::{Architecture, ModelError};
 use chainrule_data::{Dataset, Standardizer};
-use chainrule_layers::{Mode, Module, Sequential, load_safetensors, save_safetensors};
+use chainrule_layers::{Mode, Sequential};
 use chainrule_tensor::{Rng, Tensor, no_grad};
 use chainrule_train::{Evaluation, evaluate, predict_probabilities};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::path::Path;
-
-/// The key of the configuration in a saved model's metadata.
-const CONFIG_KEY: &str = "chainrule.classifier";
 
 /// How inputs are scaled before they reach the net: `(x - mean) / std`, with one pair for each feature or one for all.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,6 +56,9 @@ pub struct Classifier {
 }
 
 impl Classifier {
+    /// The key of the configuration in a saved model's metadata.
+    pub(crate) const CONFIG_KEY: &str = "chainrule.classifier";
+
     /// A fresh classifier of the named kind for this training data, whose scaling is learned from it: one mean and
     /// deviation for each feature of tables, one for all pixels of images. The weights are drawn from `rng`.
     ///
@@ -162,9 +162,7 @@ impl Classifier {
     /// # Errors
     /// If the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), ModelError> {
-        let config = serde_json::to_string(&self.config).expect("plain data can be written as JSON");
-        let metadata = BTreeMap::from([(CONFIG_KEY.to_string(), config)]);
-        Ok(save_safetensors(path, &self.net.state_dict(), &metadata)?)
+        saved::save(path.as_ref(), Self::CONFIG_KEY, &self.config, &self.net)
     }
 
     /// Reads what [`save`](Classifier::save) wrote.
@@ -172,33 +170,24 @@ impl Classifier {
     /// # Errors
     /// If the file cannot be read, is damaged, or holds something else.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, ModelError> {
-        let path = path.as_ref();
-        let fail = |problem: String| ModelError::NotAModel { path: path.to_owned(), problem };
-        let (state, metadata) = load_safetensors::<f32>(path)?;
-        let Some(config) = metadata.get(CONFIG_KEY) else {
-            return Err(fail(format!("its metadata has no \"{CONFIG_KEY}\"")));
-        };
-        let config: ClassifierConfig = serde_json::from_str(config).map_err(|e| fail(e.to_string()))?;
+        Self::from_file(&ModelFile::read(path.as_ref())?)
+    }
+
+    pub(crate) fn from_file(file: &ModelFile<'_>) -> Result<Self, ModelError> {
+        let config: ClassifierConfig = file.config(Self::CONFIG_KEY)?;
         if config.classes.len() != config.architecture.outputs() {
-            return Err(fail(format!("{} classes, {} outputs", config.classes.len(), config.architecture.outputs())));
+            let (classes, outputs) = (config.classes.len(), config.architecture.outputs());
+            return Err(file.refuse(format!("{classes} classes, {outputs} outputs")));
         }
-        // Sizes that the file merely claims must not decide how much is allocated.
-        let claimed = config.architecture.parameters().map_err(|e| fail(e.to_string()))?;
-        let held: usize = state.iter().map(|(_, tensor)| tensor.numel()).sum();
-        if claimed != held {
-            return Err(fail(format!("its configuration has {claimed} parameters, its weights are {held}")));
-        }
-        if let Some((name, _)) = state.iter().find(|(_, tensor)| tensor.view().iter().any(|x| !x.is_finite())) {
-            return Err(fail(format!("{name} holds numbers that are not finite")));
-        }
+        file.check_parameters(config.architecture.parameters())?;
         let features: usize = config.architecture.input().iter().product();
         let Scaling { mean, std } = config.scaling.clone();
         if mean.len() != 1 && mean.len() != features {
-            return Err(fail(format!("{} means for {features} features", mean.len())));
+            return Err(file.refuse(format!("{} means for {features} features", mean.len())));
         }
-        let scale = Standardizer::from_parts(mean, std).map_err(|e| fail(e.to_string()))?;
+        let scale = Standardizer::from_parts(mean, std).map_err(|error| file.refuse(error.to_string()))?;
         let mut net = config.architecture.build(&mut Rng::seed_from_u64(0))?;
-        net.load_state_dict(&state)?;
+        file.load_into(&mut net)?;
         Ok(Classifier { config, scale, net })
     }
 }

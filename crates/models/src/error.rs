@@ -1,12 +1,12 @@
 //! [`ModelError`]: what can be wrong with a configuration or a file.
 
+use std::fmt;
 use std::path::PathBuf;
 
 /// Why a model could not be built, loaded or saved. One line each.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 pub enum ModelError {
     /// No model has this name.
-    #[error("there is no model \"{name}\"; the models are {known}")]
     UnknownName {
         /// The name.
         name: String,
@@ -14,7 +14,6 @@ pub enum ModelError {
         known: String,
     },
     /// The configuration cannot be built.
-    #[error("{model}: {problem}")]
     Configuration {
         /// The model's name.
         model: &'static str,
@@ -22,7 +21,6 @@ pub enum ModelError {
         problem: String,
     },
     /// The file is a safetensors file, but holds no model of this kind.
-    #[error("{} is no saved model: {problem}", path.display())]
     NotAModel {
         /// The file.
         path: PathBuf,
@@ -30,7 +28,6 @@ pub enum ModelError {
         problem: String,
     },
     /// The inputs do not suit the model.
-    #[error("the model takes inputs of shape {expected:?}, not {found:?}")]
     InputShape {
         /// One sample, as the model takes it.
         expected: Vec<usize>,
@@ -38,7 +35,6 @@ pub enum ModelError {
         found: Vec<usize>,
     },
     /// The classes do not suit the model.
-    #[error("the model knows {known} classes, the data has {found}")]
     Classes {
         /// As the model has them.
         known: usize,
@@ -46,15 +42,47 @@ pub enum ModelError {
         found: usize,
     },
     /// What the model makes of an input is NaN or infinite.
-    #[error("sample {row} (from 0) is so far out of range that the model's answer is not finite")]
     NotFinite {
         /// The sample, counting from 0.
         row: usize,
     },
     /// The data does not suit the model.
-    #[error(transparent)]
-    Data(#[from] chainrule_data::DataError),
+    Data(chainrule_data::DataError),
     /// The weights cannot be read, written or used.
-    #[error(transparent)]
-    State(#[from] chainrule_layers::StateError),
+    State(chainrule_layers::StateError),
+}
+
+impl fmt::Display for ModelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ModelError::UnknownName { name, known } => {
+                write!(f, "there is no model \"{name}\"; the models are {known}")
+            }
+            ModelError::Configuration { model, problem } => write!(f, "{model}: {problem}"),
+            ModelError::NotAModel { path, problem } => write!(f, "{} is no saved model: {problem}", path.display()),
+            ModelError::InputShape { expected, found } => {
+                write!(f, "the model takes inputs of shape {expected:?}, not {found:?}")
+            }
+            ModelError::Classes { known, found } => write!(f, "the model knows {known} classes, the data has {found}"),
+            ModelError::NotFinite { row } => {
+                write!(f, "sample {row} (from 0) is so far out of range that the model's answer is not finite")
+            }
+            ModelError::Data(error) => error.fmt(f),
+            ModelError::State(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ModelError {}
+
+impl From<chainrule_data::DataError> for ModelError {
+    fn from(error: chainrule_data::DataError) -> Self {
+        ModelError::Data(error)
+    }
+}
+
+impl From<chainrule_layers::StateError> for ModelError {
+    fn from(error: chainrule_layers::StateError) -> Self {
+        ModelError::State(error)
+    }
 }

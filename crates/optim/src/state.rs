@@ -3,6 +3,7 @@
 use chainrule_layers::{Metadata, StateDict, StateError, load_safetensors, save_safetensors};
 use chainrule_tensor::{Real, Tensor};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 
 /// What [`Optimizer::state`](crate::Optimizer::state) returns. All numbers are exact: `f64` survives its decimal notation in
@@ -94,11 +95,10 @@ impl<T: Real> OptimizerState<T> {
 }
 
 /// Why a state cannot be loaded.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum OptimError {
     /// It is another optimizer's.
-    #[error("the optimizer state is that of {found:?}, not of {expected:?}")]
     Kind {
         /// The optimizer that was to load it.
         expected: &'static str,
@@ -106,19 +106,16 @@ pub enum OptimError {
         found: String,
     },
     /// Something is not there.
-    #[error("the optimizer state lacks {name:?}")]
     Missing {
         /// The name of the setting or tensor.
         name: String,
     },
     /// Something is there that the optimizer has no use for.
-    #[error("the optimizer state holds {name:?}, which this optimizer does not have")]
     Unknown {
         /// The name of the setting or tensor.
         name: String,
     },
     /// A setting is out of range.
-    #[error("{name} {rule}, got {value}")]
     Option {
         /// The setting.
         name: &'static str,
@@ -128,10 +125,8 @@ pub enum OptimError {
         rule: &'static str,
     },
     /// Settings contradict each other.
-    #[error("{0}")]
     Contradiction(&'static str),
     /// What is remembered of one parameter has different shapes.
-    #[error("the optimizer state holds {name:?} in shape {found:?}, where {expected:?} is expected")]
     Shape {
         /// The name of the tensor.
         name: String,
@@ -141,6 +136,27 @@ pub enum OptimError {
         found: Vec<usize>,
     },
 }
+
+impl fmt::Display for OptimError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OptimError::Kind { expected, found } => {
+                write!(f, "the optimizer state is that of {found:?}, not of {expected:?}")
+            }
+            OptimError::Missing { name } => write!(f, "the optimizer state lacks {name:?}"),
+            OptimError::Unknown { name } => {
+                write!(f, "the optimizer state holds {name:?}, which this optimizer does not have")
+            }
+            OptimError::Option { name, value, rule } => write!(f, "{name} {rule}, got {value}"),
+            OptimError::Contradiction(it) => write!(f, "{it}"),
+            OptimError::Shape { name, expected, found } => {
+                write!(f, "the optimizer state holds {name:?} in shape {found:?}, where {expected:?} is expected")
+            }
+        }
+    }
+}
+
+impl std::error::Error for OptimError {}
 
 #[cfg(test)]
 mod tests {

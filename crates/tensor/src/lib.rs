@@ -27,6 +27,7 @@ mod indices;
 mod mask;
 mod rng;
 mod shape;
+mod short;
 mod tensor;
 
 pub mod gradcheck;

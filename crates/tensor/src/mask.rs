@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn comparisons_broadcast_and_take_any_layout() {
         let x = Tensor::<f64>::arange(6).reshape([2, 3]);
-        let mask = x.t().gt(&Tensor::from([1.0, 4.0]));
+        let mask = x.t().gt(Tensor::from([1.0, 4.0]));
         assert_eq!(mask.shape(), &[3, 2]);
         assert_eq!(mask.to_vec(), [false, false, false, false, true, true]);
         assert_eq!(Tensor::<f32>::zeros([0, 2]).eq(0.0).shape(), &[0, 2]);
@@ -290,6 +290,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "gt: shapes [2] and [3] do not broadcast")]
     fn shapes_must_broadcast() {
-        let _ = Tensor::<f32>::zeros([3]).gt(&Tensor::zeros([2]));
+        let _ = Tensor::<f32>::zeros([3]).gt(Tensor::zeros([2]));
     }
 }

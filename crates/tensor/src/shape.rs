@@ -1,12 +1,12 @@
 //! Shapes, strides, and the rules by which shapes combine.
 
-use smallvec::SmallVec;
+use crate::short::Short;
 use std::fmt;
 use std::ops::Deref;
 
 /// The size of each dimension, outermost first. A scalar has the empty shape.
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
-pub struct Shape(pub(crate) SmallVec<[usize; 5]>);
+pub struct Shape(pub(crate) Short<usize, 4>);
 
 impl Shape {
     /// The number of elements: the product of the sizes, 1 for a scalar.
@@ -71,17 +71,17 @@ impl fmt::Display for Shape {
 
 impl<const N: usize> From<[usize; N]> for Shape {
     fn from(sizes: [usize; N]) -> Self {
-        Shape(SmallVec::from_slice(&sizes))
+        sizes.as_slice().into()
     }
 }
 impl From<&[usize]> for Shape {
     fn from(sizes: &[usize]) -> Self {
-        Shape(SmallVec::from_slice(sizes))
+        Shape(sizes.into())
     }
 }
 impl From<Vec<usize>> for Shape {
     fn from(sizes: Vec<usize>) -> Self {
-        Shape(SmallVec::from_vec(sizes))
+        sizes.as_slice().into()
     }
 }
 impl From<&Shape> for Shape {
@@ -112,7 +112,7 @@ impl<const N: usize> PartialEq<[usize; N]> for Shape {
 
 /// One or several dimensions, counted from the front (`0` is the first) or from the back (`-1` is the last).
 #[derive(Clone, Debug)]
-pub struct Dims(SmallVec<[isize; 4]>);
+pub struct Dims(Short<isize, 4>);
 
 impl Dims {
     /// The dimensions as indices into a shape of this rank, in the order given.
@@ -120,8 +120,8 @@ impl Dims {
     /// # Panics
     /// If one is out of range or named twice; the message begins with `op`.
     #[track_caller]
-    pub(crate) fn resolve(&self, op: &str, rank: usize) -> SmallVec<[usize; 4]> {
-        let mut resolved: SmallVec<[usize; 4]> = SmallVec::new();
+    pub(crate) fn resolve(&self, op: &str, rank: usize) -> Short<usize, 4> {
+        let mut resolved: Short<usize, 4> = Short::default();
         for &dim in &self.0 {
             let dim = resolve_dim(op, dim, rank);
             assert!(!resolved.contains(&dim), "{op}: dimension {dim} is named twice in {:?}", &self.0[..]);
@@ -150,7 +150,7 @@ fn resolve_dim(op: &str, dim: isize, rank: usize) -> usize {
 
 /// The sizes of a new shape; one of them may be -1, to be inferred from the number of elements.
 #[derive(Clone, Debug)]
-pub struct Sizes(SmallVec<[isize; 5]>);
+pub struct Sizes(Short<isize, 4>);
 
 impl Sizes {
     /// How many there are.
@@ -191,7 +191,7 @@ impl Sizes {
 macro_rules! signed_lists {
     ($List:ident, $($t:ty),*) => { $(
         impl From<$t> for $List {
-            fn from(n: $t) -> Self { $List(SmallVec::from_slice(&[n as isize])) }
+            fn from(n: $t) -> Self { $List([n as isize].as_slice().into()) }
         }
         impl<const N: usize> From<[$t; N]> for $List {
             fn from(list: [$t; N]) -> Self { list.as_slice().into() }

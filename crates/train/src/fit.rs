@@ -5,6 +5,7 @@ use chainrule_layers::{Mode, Module};
 use chainrule_optim::{Optimizer, clip_grad_norm};
 use chainrule_tensor::Rng;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::time::Instant;
 
 /// How [`fit`] runs.
@@ -37,10 +38,9 @@ pub struct EpochMetrics {
 }
 
 /// Why training stopped.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum FitError {
     /// The loss became infinite or NaN.
-    #[error("training diverged: the loss of batch {batch} in epoch {epoch} is {loss}; try a smaller learning rate")]
     Diverged {
         /// The number of the epoch, from 1 on.
         epoch: usize,
@@ -50,12 +50,28 @@ pub enum FitError {
         loss: f64,
     },
     /// The last steps made parameters infinite or NaN.
-    #[error("training diverged: {parameter} ends with numbers that are not finite; try a smaller learning rate")]
     NotFinite {
         /// The name of the first such parameter.
         parameter: String,
     },
 }
+
+impl fmt::Display for FitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FitError::Diverged { epoch, batch, loss } => write!(
+                f,
+                "training diverged: the loss of batch {batch} in epoch {epoch} is {loss}; try a smaller learning rate"
+            ),
+            FitError::NotFinite { parameter } => write!(
+                f,
+                "training diverged: {parameter} ends with numbers that are not finite; try a smaller learning rate"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for FitError {}
 
 /// Trains a net for an objective: on a [`Dataset`](chainrule_data::Dataset), a classifier from inputs to logits, with the mean
 /// cross entropy; on [`Windows`](chainrule_data::Windows), a forecaster with the mean squared error.

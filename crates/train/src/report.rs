@@ -3,6 +3,7 @@
 use crate::{EpochMetrics, Evaluation};
 use chainrule_layers::write_whole;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// A run: what was trained on what, how it went, how good it is. `M` is what the task is judged by: [`TestMetrics`],
@@ -56,12 +57,20 @@ impl From<&Evaluation> for TestMetrics {
 }
 
 /// Why a report could not be written.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot write {}: {cause}", path.display())]
+#[derive(Debug)]
 pub struct ReportError {
     path: PathBuf,
     cause: std::io::Error,
 }
+
+impl fmt::Display for ReportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ReportError { path, cause } = self;
+        write!(f, "cannot write {}: {cause}", path.display())
+    }
+}
+
+impl std::error::Error for ReportError {}
 
 impl<M: Serialize> Report<M> {
     /// Writes the report as JSON. The file appears whole or not at all.

@@ -1,7 +1,7 @@
 //! A pass through a module: its outputs, buffers, first and second derivatives.
 
 use crate::nets::build;
-use chainrule_layers::{Layer, Lstm, LstmCell, Mode, Module};
+use chainrule_layers::{Layer, Lstm, LstmCell, LstmState, Mode, Module};
 use chainrule_tensor::{CreateGraph, FreeGraph, Gradients, Real, Rng, Tensor, grad, no_grad};
 use chainrule_tests::compare::direction;
 use chainrule_tests::record::{Record, Results};
@@ -25,9 +25,9 @@ pub(crate) fn lstm_cell<T: Real>(record: &Record) -> Results<T> {
         LstmCell::<T>::new(record.params.get("features"), record.params.get("hidden"), &mut Rng::seed_from_u64(1));
     load(record, &mut cell);
     derivatives(record, &cell, |x| {
-        let state = x.get(1).map(|h| (h.clone(), x[2].clone()));
-        let (h, c) = cell.forward(&x[0], state.as_ref());
-        vec![h, c]
+        let state = x.get(1).map(|h| LstmState { h: h.clone(), c: x[2].clone() });
+        let state = cell.forward(&x[0], state.as_ref());
+        vec![state.h, state.c]
     })
 }
 
@@ -37,9 +37,9 @@ pub(crate) fn lstm<T: Real>(record: &Record) -> Results<T> {
         Lstm::<T>::new(record.params.get("features"), record.params.get("hidden"), &mut Rng::seed_from_u64(1));
     load(record, &mut lstm);
     derivatives(record, &lstm, |x| {
-        let state = x.get(1).map(|h| (h.clone(), x[2].clone()));
-        let (outputs, (h, c)) = lstm.forward(&x[0], state.as_ref());
-        vec![outputs, h, c]
+        let state = x.get(1).map(|h| LstmState { h: h.unsqueeze(0), c: x[2].unsqueeze(0) });
+        let (outputs, state) = lstm.forward(&x[0], state.as_ref(), &mut Mode::Eval);
+        vec![outputs, state.h.squeeze(0), state.c.squeeze(0)]
     })
 }
 

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 /// The optimizer under PyTorch's names for its kind and settings. What is not said keeps our default, which has to be
 /// PyTorch's.
-fn optimizer<T: Real>(params: &Params) -> Box<dyn Optimizer<T>> {
+pub(crate) fn optimizer<T: Real>(params: &Params) -> Box<dyn Optimizer<T>> {
     let kind: String = params.get("optimizer");
     let options: BTreeMap<String, serde_json::Value> = params.get("options");
     let number = |name: &str| options[name].as_f64().expect("a number");

@@ -24,5 +24,10 @@ pub(crate) fn datasets() -> Result<(), CliError> {
         writeln!(out, "\n{name}: set {DATA_VARIABLE} (now {now}) to the folder that holds {name}/ with its IDX files")?;
     }
     writeln!(out, "\nA folder with IDX files in MNIST's layout can be given in place of a name.")?;
+    writeln!(
+        out,
+        "Time series for rnn, lstm and gru: mackey-glass (generated, 2000 steps), or a column of a CSV file."
+    )?;
+    writeln!(out, "Text for char-lm: any file.")?;
     Ok(())
 }

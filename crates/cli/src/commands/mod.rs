@@ -2,20 +2,23 @@
 
 mod datasets;
 mod evaluate;
+mod generate;
 mod inputs;
 mod inspect;
 mod predict;
-mod run_folder;
+mod series;
+mod text;
 mod train;
 
 pub(crate) use datasets::datasets;
 pub(crate) use evaluate::evaluate;
+pub(crate) use generate::generate;
 pub(crate) use inspect::inspect;
 pub(crate) use predict::predict;
 pub(crate) use train::train;
 
 use crate::error::CliError;
-use chainrule::models::Classifier;
+use chainrule::models::Saved;
 use std::path::Path;
 
 /// The file of a saved model in its folder.
@@ -31,7 +34,7 @@ fn start_threads(threads: Option<usize>) -> Result<usize, CliError> {
 }
 
 /// The saved model in a folder, or in a file.
-fn load_model(path: &Path) -> Result<Classifier, CliError> {
+fn load_model(path: &Path) -> Result<Saved, CliError> {
     let file = if path.is_dir() { path.join(MODEL_FILE) } else { path.to_owned() };
-    Ok(Classifier::load(file)?)
+    Ok(Saved::load(file)?)
 }

@@ -5,6 +5,7 @@ mod failures;
 mod folder;
 mod mnist;
 mod predict;
+mod sequences;
 mod train;
 
 use serde_json::Value;

@@ -36,7 +36,7 @@ pub fn split_tokens(tokens: &[usize], held_out: f64) -> Result<(&[usize], &[usiz
 }
 
 /// A text, cut in parallel streams.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct TokenStreams<'a> {
     tokens: &'a [usize],
     streams: usize,
@@ -77,7 +77,7 @@ impl<'a> TokenStreams<'a> {
 
     /// The batches in their order, shifted by `shift` tokens: so that passes over the text do not all cut it in the same
     /// places. The last batch may be shorter.
-    pub fn batches(&self, shift: usize) -> impl ExactSizeIterator<Item = TokenBatch> + use<'_> {
+    pub fn batches(self, shift: usize) -> impl ExactSizeIterator<Item = TokenBatch> + use<'a> {
         let all = self.tokens.len() - 1;
         // At least one token must be left for every stream.
         let shift = shift % (all - self.streams + 1).min(self.length).max(1);

@@ -46,8 +46,18 @@ impl<'a, T> Mats<'a, T> {
         Mats { first, batch, strides }
     }
 
+    /// The number of matrices.
+    pub fn count(&self) -> usize {
+        self.batch.iter().product()
+    }
+
+    /// Rows and columns of each matrix.
+    pub fn shape(&self) -> (usize, usize) {
+        self.first.size()
+    }
+
     /// Matrix `i` of the batch, counted in row-major order.
-    pub(super) fn get(&self, i: usize) -> Mat<'a, T> {
+    pub(crate) fn get(&self, i: usize) -> Mat<'a, T> {
         let at = offset(self.batch, self.strides, i).min(self.first.data.len());
         Mat { data: &self.first.data[at..], ..self.first }
     }
@@ -106,6 +116,16 @@ impl<'a, T> MatsMut<'a, T> {
         self.batch.iter().product()
     }
 
+    /// Rows and columns of each matrix.
+    pub fn shape(&self) -> (usize, usize) {
+        (self.rows, self.cols)
+    }
+
+    /// The rows, for threads that write to different ones.
+    pub(crate) fn shared<'b>(&'b mut self) -> SharedRows<'b, T> {
+        SharedRows { start: self.data.as_mut_ptr(), mats: self }
+    }
+
     /// Where matrix `i` starts, counted in row-major order.
     pub(super) fn offset(&self, i: usize) -> usize {
         offset(self.batch, self.strides, i)
@@ -119,5 +139,28 @@ impl<'a, T> MatsMut<'a, T> {
             let inner = dims().filter(|&(j, (_, other))| (other, j) < (stride, i));
             stride >= inner.fold(self.cols, |end, (_, (size, stride))| end + (size - 1) * stride)
         })
+    }
+}
+
+/// The rows of a batch of outputs, which different threads write to.
+pub(crate) struct SharedRows<'a, T> {
+    start: *mut T,
+    mats: &'a MatsMut<'a, T>,
+}
+
+// SAFETY: rows are only lent out under the promise that nobody else uses them.
+unsafe impl<T: Send> Sync for SharedRows<'_, T> {}
+
+impl<'a, T> SharedRows<'a, T> {
+    /// Row `row` of matrix `i`.
+    ///
+    /// # Safety
+    /// Nobody else uses this row as long as it is borrowed.
+    pub(crate) unsafe fn row(&self, i: usize, row: usize) -> &'a mut [T] {
+        assert!(i < self.mats.count() && row < self.mats.rows, "the row lies outside the output");
+        let at = self.mats.offset(i) + row * self.mats.row_stride;
+        // SAFETY: `MatsMut` checked that all rows lie inside its data, which is borrowed mutably for `'a`, and share no
+        // place; that nobody else uses this one is the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(at), self.mats.cols) }
     }
 }

@@ -1,17 +1,18 @@
 //! The driver: cuts products into tasks for the threads.
 //!
 //! A task is a part of the rows and columns of one product. Tasks share nothing but their inputs, so there is nothing to wait
-//! for between them. Their cut depends on shapes alone and every sum has a fixed order, so results have the same bits at
-//! any number of threads.
+//! for between them, and no line that one core packs has to move to the other. Whatever the cut, each sum runs over its
+//! terms in the same order, so results have the same bits at any number of threads.
 //!
 //! Small outputs with long sums (the gradient of a convolution's weights) would give too few tasks: their sums are cut
 //! into slices, which are added in order at the end.
 
+use super::blocks::{Tiled, copies_a};
 use super::lane::{Lane, Lanes};
 use super::pack::Source;
-use super::task::{Task, Tiled, copies_a};
+use super::task::Task;
 use super::tile::Finish;
-use super::{Epilogue, MatsMut, portable};
+use super::{Epilogue, Mat, MatsMut, portable};
 use crate::simd::Level;
 use crate::{Accum, Buffer, Real, parallel, simd};
 
@@ -26,8 +27,16 @@ const TASKS: usize = 16;
 /// Tasks that are cut to save packing keep at least so many rows or columns.
 const GOOD_ROWS: usize = 64;
 const GOOD_COLS: usize = 64;
+/// Multiplications from which on packing counts more than evenly loaded threads: each gets one strip.
+const LARGE: usize = 1 << 28;
+/// The fewest rows or columns of a strip.
+const STRIP: usize = 128;
 /// No task is cut to fewer rows.
 const LEAST_ROWS: usize = 14;
+/// Rows of a product whose transpose may be computed instead: enough for a register, not too many to pack.
+const TURNED: std::ops::Range<usize> = 9..512;
+/// The fewest terms that make up for turning the output.
+const LEAST_TURNED: usize = 48;
 /// Elements of the output that are a task by themselves, if sums are long.
 const SLICED: usize = 64 * 64;
 /// The fewest terms of a slice.
@@ -63,6 +72,9 @@ impl Size {
 /// Part `i` of `parts` nearly equal parts of `0..len`, cut at multiples of `unit`.
 #[inline(always)]
 pub(super) fn part(i: usize, parts: usize, len: usize, unit: usize) -> std::ops::Range<usize> {
+    if parts == 1 {
+        return 0..len;
+    }
     let units = len.div_ceil(unit);
     (i * units / parts * unit)..((i + 1) * units / parts * unit).min(len)
 }
@@ -78,16 +90,27 @@ struct Cut {
 }
 
 impl Cut {
-    /// Cuts tasks in two until there are enough, or they would become too small: across the rows if only `a` has to be
+    /// Large products are cut into strips, one for each thread: it packs its part of one factor and all of the other one. An
+    /// element's sum has the same order in every task, so its bits do not depend on the cut.
+    ///
+    /// Cuts others in two until there are enough, or they would become too small: across the rows if only `a` has to be
     /// packed (each task packs its own rows once), across the columns if only `b` has, else across the longer side.
     fn new(batch: usize, size: Size, packs_a: bool, packs_b: bool) -> Cut {
         let Size { m, n, .. } = size;
         let work = size.work();
-        let mut cut = Cut { rows: m.div_ceil(ROW_BLOCK), cols: 1, group: 1 };
+        if batch == 1 && work >= LARGE && m.max(n) >= parallel::threads() * STRIP {
+            let strips = parallel::threads();
+            let (rows, cols) = if m > n { (strips, 1) } else { (1, strips) };
+            return Cut { rows, cols, group: 1 };
+        }
+        let mut cut = Cut { rows: 1, cols: 1, group: 1 };
         if work < TASK {
             cut.group = (TASK / work.max(1)).min(batch);
         }
-        while batch * cut.rows * cut.cols < TASKS && work / (cut.rows * cut.cols) >= 2 * TASK {
+        // Where tasks pack the same numbers once more, there are only as many as threads can use.
+        let tasks =
+            if packs_a || packs_b { (2 * parallel::threads() - 1).next_power_of_two().min(TASKS) } else { TASKS };
+        while batch * cut.rows * cut.cols < tasks && work / (cut.rows * cut.cols) >= 2 * TASK {
             let (rows, cols) = (m / cut.rows, n / cut.cols);
             let cut_rows = match (packs_a, packs_b) {
                 (true, false) => rows >= 2 * GOOD_ROWS || cols < 2 * COL_UNIT,
@@ -111,7 +134,7 @@ impl Cut {
 ///
 /// # Panics
 /// If the machine lacks the level, the outputs are not `size.m x size.n`, or a bias has another length than its side.
-pub(crate) fn gemm_packed<T: Element, A: Source<T>, B: Source<T>>(
+pub(super) fn gemm_packed<T: Element, A: Source<T>, B: Source<T>>(
     level: Level,
     size: Size,
     factors: impl Fn(usize) -> (A, B) + Sync + Send,
@@ -119,22 +142,19 @@ pub(crate) fn gemm_packed<T: Element, A: Source<T>, B: Source<T>>(
     epilogue: Epilogue<'_, T>,
 ) {
     let Size { m, n, .. } = size;
-    assert!(simd::available().contains(&level), "SIMD level {} is not available", level.name());
-    assert_eq!((c.rows, c.cols), (m, n), "gemm: the output has another size");
-    assert!(epilogue.col_bias.is_none_or(|x| x.len() == n), "gemm: the column bias has another length");
-    assert!(epilogue.row_bias.is_none_or(|x| x.len() == m), "gemm: the row bias has another length");
+    check(level, (m, n), c, &epilogue);
     let batch = c.count();
     if m == 0 || n == 0 || batch == 0 {
         return;
     }
     let slices = if batch == 1 { size.slices() } else { 1 };
     if slices == 1 {
-        return run(level, size, 1, &factors, c, epilogue);
+        return run(level, size, 1, &factors, c, false, epilogue);
     }
     let mut sums = Buffer::<T>::unspecified(slices * m * n);
     let (places, shape) = ([m * n], [slices]);
     let mut outputs = MatsMut::new(&mut sums, (m, n), n, &shape, &places);
-    run(level, size, slices, &factors, &mut outputs, Epilogue::plain(Accum::Replace));
+    run(level, size, slices, &factors, &mut outputs, false, Epilogue::plain(Accum::Replace));
     let (total, rest) = sums.split_at_mut(m * n);
     for slice in rest.chunks(m * n) {
         total.iter_mut().zip(slice).for_each(|(x, &y)| *x += y);
@@ -152,13 +172,50 @@ pub(crate) fn gemm_packed<T: Element, A: Source<T>, B: Source<T>>(
     unsafe { portable::finish(c.data.as_mut_ptr(), row_stride, m, n, &finish) };
 }
 
-/// Runs all tasks. Output `i` is slice `i % slices` of product `i / slices`.
+/// [`gemm_packed`], for a factor `b` whose columns are contiguous: where the other factor is the smaller one, its
+/// transpose is packed instead, and tiles of the product's transpose are turned when they are stored.
+///
+/// A batch of rows times a layer's weights, `x W^T`, is such a product.
+pub(super) fn gemm_mats<'a, T: Element>(
+    level: Level,
+    size: Size,
+    factors: impl Fn(usize) -> (Mat<'a, T>, Mat<'a, T>) + Sync + Send,
+    c: &mut MatsMut<'_, T>,
+    epilogue: Epilogue<'_, T>,
+) {
+    let Size { m, n, k } = size;
+    let turns =
+        TURNED.contains(&m) && 2 * m <= n && k >= LEAST_TURNED && level != Level::Portable && c.count() > 0 && {
+            let (a, b) = factors(0);
+            a.col_stride == 1 && b.col_stride == 1 && b.row_stride != 1
+        };
+    if !turns || c.count() == 1 && size.slices() > 1 {
+        return gemm_packed(level, size, factors, c, epilogue);
+    }
+    check(level, (m, n), c, &epilogue);
+    let turned = |i| {
+        let (a, b) = factors(i);
+        (b, a)
+    };
+    run(level, Size { m: n, n: m, k }, 1, &turned, c, true, epilogue);
+}
+
+/// The promises of [`gemm_packed`].
+fn check<T>(level: Level, (m, n): (usize, usize), c: &MatsMut<'_, T>, epilogue: &Epilogue<'_, T>) {
+    assert!(simd::available().contains(&level), "SIMD level {} is not available", level.name());
+    assert_eq!((c.rows, c.cols), (m, n), "gemm: the output has another size");
+    assert!(epilogue.col_bias.is_none_or(|x| x.len() == n), "gemm: the column bias has another length");
+    assert!(epilogue.row_bias.is_none_or(|x| x.len() == m), "gemm: the row bias has another length");
+}
+
+/// Runs all tasks. Output `i` is slice `i % slices` of product `i / slices`, or its transpose.
 fn run<T: Element, A: Source<T>, B: Source<T>>(
     level: Level,
     size: Size,
     slices: usize,
     factors: &(impl Fn(usize) -> (A, B) + Sync + Send),
     c: &mut MatsMut<'_, T>,
+    transposed: bool,
     epilogue: Epilogue<'_, T>,
 ) {
     let Size { m, n, k } = size;
@@ -176,7 +233,7 @@ fn run<T: Element, A: Source<T>, B: Source<T>>(
     let (a, b) = factors(0);
     if outputs == 1 && m <= ROW_BLOCK && size.work() < 2 * TASK {
         // The usual small product: no time for anything else.
-        return compute(&a, &b, Task { ks: 0..k, rows: 0..m, cols: 0..n, c: start.at(0), c_row, epilogue });
+        return compute(&a, &b, Task { ks: 0..k, rows: 0..m, cols: 0..n, c: start.at(0), c_row, transposed, epilogue });
     }
     let packs_a = a.in_place().is_none_or(|a| copies_a(&a, n.div_ceil(COL_UNIT)));
     let packs_b = b.in_place().is_none_or(|b| b.row_stride != 1);
@@ -190,7 +247,7 @@ fn run<T: Element, A: Source<T>, B: Source<T>>(
             let ks = part(i % slices, slices, k, 16);
             let rows = part(part_of % cut.rows, cut.rows, m, 1);
             let cols = part(part_of / cut.rows, cut.cols, n, COL_UNIT);
-            compute(&a, &b, Task { ks, rows, cols, c: start.at(c.offset(i)), c_row, epilogue });
+            compute(&a, &b, Task { ks, rows, cols, c: start.at(c.offset(i)), c_row, transposed, epilogue });
         }
     });
 }

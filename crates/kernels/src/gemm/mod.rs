@@ -1,7 +1,7 @@
 //! Matrix products: `c = op(a b)` for matrices with any strides, one or many at a time.
 //!
-//! From the outside in: `driver` cuts products into tasks for the threads, `task` cuts a task into blocks for the caches and
-//! tiles for the registers, `pack` puts the factors' numbers into the order of the tiles, `tile` is the microkernel, `lane` a
+//! From the outside in: `driver` cuts products into tasks (`task`) for the threads, `blocks` cuts a task into blocks for the
+//! caches and tiles for the registers, `pack` puts the factors' numbers into the order of the tiles, `tile` is the microkernel, `lane` a
 //! register of the CPU; `gemv` takes products with vectors, and `portable` machines without kernels of their own.
 
 use std::ops::Range;
@@ -10,6 +10,7 @@ use crate::Accum;
 use crate::simd::{self, Level};
 
 mod batch;
+mod blocks;
 mod driver;
 mod gemv;
 mod lane;
@@ -22,7 +23,8 @@ mod tests;
 mod tile;
 
 pub use batch::{Mats, MatsMut};
-pub(crate) use driver::{Element, Size, gemm_packed};
+use driver::gemm_mats;
+pub(crate) use driver::{Element, Size};
 pub(crate) use lane::{Lane, Lanes, One};
 pub(crate) use pack::{MAX_LANES, transpose_square};
 pub(crate) use tile::Tile;
@@ -67,8 +69,29 @@ impl<'a, T> Mat<'a, T> {
         Mat { rows: self.cols, cols: self.rows, row_stride: self.col_stride, col_stride: self.row_stride, ..self }
     }
 
+    /// Rows and columns.
+    pub fn size(&self) -> (usize, usize) {
+        (self.rows, self.cols)
+    }
+
+    /// Element `(i, j)`.
+    #[inline(always)]
+    pub(crate) fn at(&self, i: usize, j: usize) -> T
+    where
+        T: Copy,
+    {
+        self.data[i * self.row_stride + j * self.col_stride]
+    }
+
+    /// Row `i`, if its numbers stand next to each other.
+    #[inline(always)]
+    pub(crate) fn row(&self, i: usize) -> Option<&'a [T]> {
+        let start = (i * self.row_stride).min(self.data.len());
+        (self.col_stride == 1 || self.cols == 1).then(|| &self.data[start..][..self.cols])
+    }
+
     /// Some of the rows.
-    fn row_range(self, rows: Range<usize>) -> Self {
+    pub(crate) fn row_range(self, rows: Range<usize>) -> Self {
         assert!(rows.start <= rows.end && rows.end <= self.rows, "the rows lie outside the matrix");
         let start = (rows.start * self.row_stride).min(self.data.len());
         Mat { data: &self.data[start..], rows: rows.len(), ..self }
@@ -135,10 +158,16 @@ fn batched_impl<T: Element>(a: Mats<'_, T>, b: Mats<'_, T>, c: &mut MatsMut<'_, 
 }
 
 /// One product at a given level.
-fn gemm_at<T: Element>(level: Level, a: Mat<'_, T>, b: Mat<'_, T>, c: &mut MatsMut<'_, T>, epilogue: Epilogue<'_, T>) {
+pub(crate) fn gemm_at<T: Element>(
+    level: Level,
+    a: Mat<'_, T>,
+    b: Mat<'_, T>,
+    c: &mut MatsMut<'_, T>,
+    epilogue: Epilogue<'_, T>,
+) {
     assert_eq!(a.cols, b.rows, "gemm: the inner sizes differ");
     let size = Size { m: a.rows, n: b.cols, k: a.cols };
-    gemm_packed(level, size, |_| (a, b.t()), c, epilogue);
+    gemm_mats(level, size, |_| (a, b.t()), c, epilogue);
 }
 
 /// A batch at a given level.
@@ -152,5 +181,5 @@ fn batched_at<T: Element>(
     assert_eq!(a.first.cols, b.first.rows, "gemm: the inner sizes differ");
     assert!(a.batch == c.batch && b.batch == c.batch, "gemm: the batches have different shapes");
     let size = Size { m: a.first.rows, n: b.first.cols, k: a.first.cols };
-    gemm_packed(level, size, |i| (a.get(i), b.get(i).t()), c, epilogue);
+    gemm_mats(level, size, |i| (a.get(i), b.get(i).t()), c, epilogue);
 }

@@ -106,6 +106,8 @@ fn vectors_and_empty_long_or_large_products() {
         (40, 9, 3000),
         (600, 70, 40),
         (60, 700, 40),
+        (300, 2100, 50),
+        (12, 100, 60),
     ] {
         for _ in 0..12 {
             compare::<f32>(m, n, k, &mut rng);
@@ -178,8 +180,15 @@ fn same_at_any_thread_count(work: impl Fn() -> Vec<f32> + Sync) {
 #[test]
 fn threads_do_not_change_bits() {
     let mut rng = SmallRng::seed_from_u64(3);
-    for (m, n, k) in [(200, 300, 700), (1, 900, 1500), (900, 1, 1500), (64, 512, 784), (20, 30, 40_000), (1000, 20, 60)]
-    {
+    for (m, n, k) in [
+        (200, 300, 700),
+        (1, 900, 1500),
+        (900, 1, 1500),
+        (64, 512, 784),
+        (20, 30, 40_000),
+        (1000, 20, 60),
+        (650, 680, 640),
+    ] {
         let (a, b) = (numbers::<f32>(m * k, &mut rng), numbers::<f32>(k * n, &mut rng));
         for &level in simd::available() {
             for (a, b) in [

@@ -20,7 +20,23 @@ use std::ptr::null;
 
 use super::Epilogue;
 use super::lane::Lane;
+use super::pack::{MAX_LANES, transpose_square};
 use crate::simd::Kernel;
+
+/// How many rows of `b` ahead a tile that copies asks for.
+const AHEAD: usize = 16;
+
+/// Asks for the line at `at`, which may be anywhere.
+#[inline(always)]
+fn prefetch<T>(at: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch reads nothing and never faults.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(at.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
+}
 
 /// A tile to compute: where its factors and its place in the output are, and what to do at the store.
 #[derive(Clone, Copy)]
@@ -37,12 +53,16 @@ pub(crate) struct Tile<T> {
     pub(super) b_copy: *mut T,
     /// Terms of each sum.
     pub(super) k: usize,
-    /// `c[0, 0]`; `c[i, j]` stands `i * c_row + j` numbers further.
+    /// `c[0, 0]`; `c[i, j]` stands `i * c_row + j` numbers further or, if the output is `transposed`, `j * c_row + i`.
     pub(super) c: *mut T,
     pub(super) c_row: usize,
+    pub(super) transposed: bool,
+    /// Whether to ask for the output's lines before the sums begin.
+    pub(super) far: bool,
     /// Rows and columns to store.
     pub(super) rows: usize,
     pub(super) cols: usize,
+    /// What happens at the store, in the output's orientation.
     pub(super) finish: Finish<T>,
 }
 
@@ -100,6 +120,12 @@ impl<L: Lane, const ROWS: usize, const REGS: usize, const COPY: bool> Kernel for
         // SAFETY: whoever made the tile promises that all elements can be read and written where it says, and that the
         // CPU has the registers (see `compute`).
         unsafe {
+            if self.0.far && !self.0.transposed {
+                for i in 0..ROWS {
+                    prefetch(self.0.c.wrapping_add(i * self.0.c_row));
+                    prefetch(self.0.c.wrapping_add(i * self.0.c_row + (REGS - 1) * L::LANES));
+                }
+            }
             let mut acc = [[L::splat(L::Num::default()); REGS]; ROWS];
             let (mut a, mut b, mut copy) = (a, b, self.0.b_copy);
             for _ in 0..k {
@@ -108,6 +134,12 @@ impl<L: Lane, const ROWS: usize, const REGS: usize, const COPY: bool> Kernel for
                     row[j] = L::load(b.add(j * L::LANES));
                     if COPY {
                         row[j].store(copy.add(j * L::LANES));
+                    }
+                }
+                if COPY {
+                    // The rows of `b` may be whole pages apart, where the hardware does not foresee them.
+                    for j in 0..REGS {
+                        prefetch(b.wrapping_add(AHEAD * b_k + j * L::LANES));
                     }
                 }
                 for i in 0..ROWS {
@@ -139,7 +171,7 @@ impl<L: Lane, const ROWS: usize, const REGS: usize, const COPY: bool> Fixed<'_, 
         let tile = self.0;
         // SAFETY: the caller's; the detour holds a whole tile.
         unsafe {
-            if tile.cols == REGS * L::LANES && tile.finish.is_bare() {
+            if tile.cols == REGS * L::LANES && tile.finish.is_bare() && !tile.transposed {
                 for i in 0..ROWS {
                     for j in 0..REGS {
                         let c = tile.c.add(i * tile.c_row + j * L::LANES);
@@ -155,12 +187,12 @@ impl<L: Lane, const ROWS: usize, const REGS: usize, const COPY: bool> Fixed<'_, 
                         acc[i][j].store(start.add((i * REGS + j) * L::LANES));
                     }
                 }
-                let from = (start.cast_const(), REGS * L::LANES);
                 // A function of its own, which all heights share: it is long, and only some stores need it.
                 L::enter(Finished::<L> {
                     size: (ROWS, tile.cols),
-                    from,
+                    from: (start, REGS * L::LANES),
                     to: (tile.c, tile.c_row),
+                    transposed: tile.transposed,
                     finish: &tile.finish,
                 });
             }
@@ -168,11 +200,12 @@ impl<L: Lane, const ROWS: usize, const REGS: usize, const COPY: bool> Fixed<'_, 
     }
 }
 
-/// A call of [`store_finished`].
+/// A tile on its way from the detour through the epilogue.
 struct Finished<'a, L: Lane> {
     size: (usize, usize),
     from: (*const L::Num, usize),
     to: (*mut L::Num, usize),
+    transposed: bool,
     finish: &'a Finish<L::Num>,
 }
 
@@ -181,8 +214,29 @@ impl<L: Lane> Kernel for Finished<'_, L> {
 
     #[inline(always)]
     fn run(self) {
-        // SAFETY: whoever makes one keeps the promises of `store_finished`.
-        unsafe { store_finished::<L>(self.size, self.from, self.to, self.finish) }
+        let Finished { size: (rows, cols), from, to, transposed, finish } = self;
+        // SAFETY: whoever makes one keeps the promises of `store_finished`; a tile has at most `MAX_LANES` rows.
+        unsafe {
+            if !transposed {
+                return store_finished::<L>((rows, cols), from, to, finish);
+            }
+            // Square by square, the columns become rows of `MAX_LANES` numbers.
+            let mut turned = MaybeUninit::<[[L::Num; MAX_LANES]; 2 * MAX_LANES]>::uninit();
+            let turned: *mut L::Num = turned.as_mut_ptr().cast();
+            for row in (0..rows).step_by(L::LANES) {
+                for col in (0..cols).step_by(L::LANES) {
+                    let mut square = [L::splat(L::Num::default()); MAX_LANES];
+                    for (i, lane) in square.iter_mut().enumerate().take((rows - row).min(L::LANES)) {
+                        *lane = L::load(from.0.add((row + i) * from.1 + col));
+                    }
+                    transpose_square(&mut square);
+                    for (j, lane) in square.iter().enumerate().take(L::LANES) {
+                        lane.store(turned.add((col + j) * MAX_LANES + row));
+                    }
+                }
+            }
+            store_finished::<L>((cols, rows), (turned, MAX_LANES), to, finish);
+        }
     }
 }
 

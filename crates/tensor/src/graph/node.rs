@@ -2,9 +2,9 @@
 
 use super::inputs::Inputs;
 use super::mode;
+use crate::short::Short;
 use crate::{Shape, Tensor};
 use chainrule_kernels::Real;
-use smallvec::SmallVec;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt::Debug;
@@ -65,7 +65,7 @@ pub trait Op<T: Real>: Debug + Send + Sync + 'static {
 }
 
 /// The nodes of an operation's inputs; `None` where an input was untracked.
-pub(crate) type Edges<T> = SmallVec<[Option<NodeRef<T>>; 3]>;
+pub(crate) type Edges<T> = Short<Option<NodeRef<T>>, 3>;
 
 /// What a node still holds.
 pub(crate) enum State<T: Real> {

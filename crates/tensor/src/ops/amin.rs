@@ -30,7 +30,7 @@ impl<T: Real> Op<T> for Amin<T> {
         let Amin { x, y, dims } = self;
         inputs.add(0, || {
             let shape = kept(x.shape(), dims);
-            let winners = x.eq(&y.reshape(&shape)).to_tensor::<T>();
+            let winners = x.eq(y.reshape(&shape)).to_tensor::<T>();
             let each = grad.reshape(shape) / winners.sum_dim(dims, true);
             winners * each
         });

@@ -107,7 +107,7 @@ fn composed<T: Real>(x: &Tensor<T>, target: &[usize], blank: usize) -> Tensor<T>
     }
     // A logarithm that counts as that of 0, and stays finite: differences of infinities would be NaN.
     let never = T::from_f64(-1e30);
-    let label = |s: usize| if s % 2 == 0 { blank } else { target[s / 2] };
+    let label = |s: usize| if s.is_multiple_of(2) { blank } else { target[s / 2] };
     let p = x.index_select(1, (0..states).map(label).collect::<Vec<usize>>());
     let mask =
         |admitted: &dyn Fn(usize) -> bool| Tensor::from_fn(states, |s| if admitted(s) { T::ZERO } else { never });

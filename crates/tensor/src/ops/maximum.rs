@@ -76,6 +76,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "maximum: shapes [3] and [2] do not broadcast")]
     fn shapes_must_broadcast() {
-        let _ = Tensor::<f32>::zeros([3]).maximum(&Tensor::zeros([2]));
+        let _ = Tensor::<f32>::zeros([3]).maximum(Tensor::zeros([2]));
     }
 }

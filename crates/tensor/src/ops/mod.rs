@@ -13,6 +13,7 @@ pub(crate) mod elementwise;
 mod gate;
 mod labels;
 mod operators;
+mod recurrent;
 mod reduction;
 mod take;
 
@@ -67,6 +68,7 @@ operations! {
     gaussian_nll_loss,
     gelu,
     gelu_tanh,
+    gru,
     hardsigmoid,
     hardswish,
     hardtanh,
@@ -84,6 +86,7 @@ operations! {
     log_softmax,
     logsigmoid,
     logsumexp,
+    lstm,
     margin_ranking_loss,
     masked_fill,
     matmul,
@@ -114,8 +117,10 @@ operations! {
     repeat,
     reshape,
     rms_norm,
+    rnn,
     roll,
     rsqrt,
+    scaled_dot_product_attention,
     scatter_add,
     sigmoid,
     sign,
@@ -161,6 +166,9 @@ pub use mse_loss::MseLoss;
 pub use nll_loss::NllLoss;
 pub use pad::PadMode;
 pub use poisson_nll_loss::PoissonNllLoss;
+pub use recurrent::{RecurrentWeights, Steps};
 pub use reduction::Reduction;
+pub use rnn::RnnActivation;
+pub use scaled_dot_product_attention::{AttentionMask, AttentionOptions};
 pub use smooth_l1_loss::SmoothL1Loss;
 pub use triplet_margin_loss::TripletMarginLoss;

@@ -45,7 +45,7 @@ impl<T: Real> Op<T> for Norm<T> {
             inputs.add(0, || x.sign() * grad);
         } else if p.is_infinite() {
             inputs.add(0, || {
-                let winners = x.abs().eq(&y.reshape(&shape)).to_tensor::<T>();
+                let winners = x.abs().eq(y.reshape(&shape)).to_tensor::<T>();
                 let each = grad / winners.sum_dim(dims, true);
                 x.sign() * (winners * each)
             });

@@ -63,8 +63,8 @@ impl Range {
     #[track_caller]
     fn cut<T: Real>(&self, x: &Tensor<T>) -> Tensor<T> {
         let (mut shape, mut strides) = (x.shape().clone(), Shape::from(x.strides()));
-        // An empty range may start behind the last element.
-        let offset = if self.count == 0 { x.offset() } else { x.offset() + self.start * strides[self.dim] };
+        // An empty range, or one of a tensor without elements, may start behind the last element.
+        let offset = if self.count == 0 || x.numel() == 0 { x.offset() } else { x.offset() + self.start * strides[self.dim] };
         shape.0[self.dim] = self.count;
         strides.0[self.dim] *= self.step;
         Tensor::from_op(&INFO, x.window(shape, strides, offset), &[x], || Slice(self.clone()))
@@ -151,6 +151,7 @@ mod tests {
         check::gradients(|x| x[0].t().slice(2, 0, 4, 3).powf(2.0), &[&x]);
         check::gradients(|x| x[0].broadcast_to([2, 3, 5, 2]).narrow(0, 1, 1).powf(2.0), &[&x]);
         check::gradients(|x| x[0].narrow(0, 1, 0), &[&x]);
+        check::gradients(|x| x[0].select(0, 2) * 2.0, &[&check::random([3, 0, 2], -1.0, 1.0)]);
         check::gradients(|x| x[0].select(-1, 1).powf(2.0), &[&x]);
     }
 

@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn worked_example() {
         let mask = Mask::from([[true], [false]]);
-        let c = Tensor::where_(&mask, &Tensor::from([1.0f32, 2.0]), f32::NAN);
+        let c = Tensor::where_(&mask, Tensor::from([1.0f32, 2.0]), f32::NAN);
         assert_eq!(c.to_vec()[..2], [1.0, 2.0]);
         assert!(c.to_vec()[2..].iter().all(|x| x.is_nan()));
     }
@@ -91,6 +91,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "where: shapes [2, 3] and [2] do not broadcast")]
     fn shapes_must_broadcast() {
-        let _ = Tensor::where_(&Mask::from([true, false]), &Tensor::<f32>::zeros([2, 3]), 0.0);
+        let _ = Tensor::where_(&Mask::from([true, false]), Tensor::<f32>::zeros([2, 3]), 0.0);
     }
 }

@@ -9,6 +9,7 @@ mod losses;
 mod norms;
 mod pools;
 mod products;
+mod recurrent;
 mod reductions;
 mod views;
 
@@ -32,6 +33,7 @@ pub(crate) fn call<T: Real>(op: &str, params: &Params, x: &[Tensor<T>]) -> Resul
         norms::call::<T>,
         pools::call::<T>,
         products::call::<T>,
+        recurrent::call::<T>,
         reductions::call::<T>,
         views::call::<T>,
         indexing::call::<T>,

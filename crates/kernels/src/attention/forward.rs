@@ -1,0 +1,101 @@
+//! The forward pass of attention: for a block of queries, all keys, block by block.
+
+use super::{Attention, Block, QUERIES, add_mask, drop_some, product, spread};
+use crate::gemm::{Element, MatsMut};
+use crate::simd::{self, Kernel};
+use crate::{Accum, Buffer, Real, lanes};
+
+pub(super) fn run<T: Element>(a: Attention<'_, T>, out: &mut MatsMut<'_, T>, log_sums: &mut [T]) {
+    let (heads, queries, keys) = a.sizes();
+    a.check("attention", out.shape(), log_sums.len());
+    assert_eq!(out.count(), heads, "attention: the output has another number of heads");
+    let (features, key_block) = (a.v.shape().1, a.key_block());
+    let (batch, strides) = ([heads], [queries]);
+    let mut log_sums = MatsMut::new(log_sums, (queries, 1), 1, &batch, &strides);
+    let (out, log_sums) = (out.shared(), log_sums.shared());
+    let blocks = queries.div_ceil(QUERIES);
+    spread(a.is_parallel(), heads * blocks, |piece| {
+        let (head, first) = (piece / blocks, piece % blocks * QUERIES);
+        let rows = first..(first + QUERIES).min(queries);
+        let q = a.q.get(head).row_range(rows.clone());
+        let mut sums = Buffer::<T>::zeroed(rows.len() * features);
+        let mut scores = Buffer::<T>::unspecified(rows.len() * key_block);
+        let mut state = [Running { max: -T::INFINITY, sum: T::ZERO }; QUERIES];
+        let last = a.visible(rows.end - 1, 0, keys);
+        for first_key in (0..last).step_by(key_block) {
+            let cols = first_key..(first_key + key_block).min(last);
+            let scores = &mut scores[..rows.len() * cols.len()];
+            let (k, v) = (a.k.get(head).row_range(cols.clone()), a.v.get(head).row_range(cols.clone()));
+            product(q, k.t(), scores, Accum::Replace);
+            let block = Block { head, queries: rows.clone(), keys: cols };
+            simd::dispatch(Weigh { a: &a, block: &block, scores, state: &mut state, sums: &mut sums });
+            product(block.matrix(scores), v, &mut sums, Accum::Add);
+        }
+        for (i, row) in rows.enumerate() {
+            let Running { max, sum } = state[i];
+            // Without a key the sum is 0: so is the output, and so are the weights in the backward pass.
+            let (factor, log_sum) =
+                if sum == T::ZERO { (T::ZERO, T::INFINITY) } else { (T::ONE / sum, max + sum.ln()) };
+            // SAFETY: each row of each head belongs to one piece.
+            let (out, log_sums) = unsafe { (out.row(head, row), log_sums.row(head, row)) };
+            log_sums[0] = log_sum;
+            for (out, &x) in out.iter_mut().zip(&sums[i * features..]) {
+                *out = x * factor;
+            }
+        }
+    });
+}
+
+/// What is known of a query after some blocks of keys: its largest score, and the sum of `e^(score - max)`.
+#[derive(Clone, Copy)]
+struct Running<T> {
+    max: T,
+    sum: T,
+}
+
+/// Turns the products of a block into weights relative to the largest score so far, and scales down what was summed up
+/// before.
+struct Weigh<'a, 'b, T: Real> {
+    a: &'a Attention<'b, T>,
+    block: &'a Block,
+    scores: &'a mut [T],
+    state: &'a mut [Running<T>],
+    sums: &'a mut [T],
+}
+
+impl<T: Real> Kernel for Weigh<'_, '_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let Weigh { a, block, scores, state, sums } = self;
+        let (scale, count, features) = (T::from_f64(a.scale), block.keys.len(), sums.len() / block.queries.len());
+        let mask = a.mask.map(|mask| mask.get(block.head));
+        let rows = scores.chunks_exact_mut(count).zip(state).zip(block.queries.clone());
+        for (at, ((row, state), i)) in rows.enumerate() {
+            let (row, hidden) = row.split_at_mut(a.visible(i, block.keys.start, count));
+            hidden.fill(T::ZERO);
+            for s in row.iter_mut() {
+                *s *= scale;
+            }
+            if let Some(mask) = &mask {
+                add_mask(mask, i, block.keys.start, row);
+            }
+            let max = state.max.maximum(lanes::maximum(row));
+            // Nothing to see yet: any finite number makes the weights 0.
+            let shift = if max == -T::INFINITY { T::ZERO } else { max };
+            for s in row.iter_mut() {
+                *s = (*s - shift).exp();
+            }
+            let factor = (state.max - shift).exp();
+            *state = Running { max, sum: state.sum * factor + T::from_f64(lanes::sum(row)) };
+            if factor != T::ONE {
+                for x in &mut sums[at * features..][..features] {
+                    *x *= factor;
+                }
+            }
+            if let Some(dropout) = &a.dropout {
+                drop_some(a, dropout, block, i, row);
+            }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! The gates of an LSTM: one step of some samples and neighboring units, forward and backward.
+//!
+//! With `s = tanh(c_t)`, and `h'`, `c'` the gradients that reach the state and the memory after the step:
+//!
+//! ```text
+//! o' = h' s              c' += h' o (1 - s^2)
+//! i' = c' g              f'  = c' c_{t-1}          g' = c' i          c'_{t-1} = c' f
+//! a_i' = i' i (1 - i)    and so on for f and o;    a_g' = g' (1 - g^2)
+//! ```
+//!
+//! `s` is computed again rather than saved.
+
+use super::backward::GatesBackward;
+use super::forward::Gates;
+use crate::Real;
+use crate::lanes::LANES;
+use crate::simd::Kernel;
+
+pub(super) struct Forward<'a, T>(pub(super) Gates<'a, T>);
+
+impl<T: Real> Kernel for Forward<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let g = self.0;
+        for row in 0..g.rows {
+            if g.passes(row) {
+                // SAFETY: `Gates` was promised the places.
+                unsafe { g.pass(row, true) };
+                continue;
+            }
+            for at in (0..g.units).step_by(LANES) {
+                let count = (g.units - at).min(LANES);
+                // SAFETY: as above; `count` stays within the units.
+                unsafe {
+                    let mut a = [[T::ZERO; LANES]; 4];
+                    for (gate, a) in a.iter_mut().enumerate() {
+                        *a = g.sum(row, gate, gate, at, count);
+                    }
+                    let mut c = g.memory_before.load(row, at, count);
+                    let mut h = [T::ZERO; LANES];
+                    for l in 0..LANES {
+                        a[0][l] = a[0][l].sigmoid();
+                        a[1][l] = a[1][l].sigmoid();
+                        a[2][l] = a[2][l].tanh();
+                        a[3][l] = a[3][l].sigmoid();
+                        c[l] = a[1][l] * c[l] + a[0][l] * a[2][l];
+                        h[l] = a[3][l] * c[l].tanh();
+                    }
+                    for (gate, a) in a.into_iter().enumerate() {
+                        g.saved.store(row, gate * g.hidden + at, count, a);
+                    }
+                    g.memory.store(row, at, count, c);
+                    g.state.store(row, at, count, h);
+                }
+            }
+        }
+    }
+}
+
+pub(super) struct Backward<'a, T>(pub(super) GatesBackward<'a, T>);
+
+impl<T: Real> Kernel for Backward<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let g = self.0;
+        for row in 0..g.rows {
+            if g.passes(row) {
+                // SAFETY: `GatesBackward` was promised the places.
+                unsafe { g.pass(row, 4) };
+                continue;
+            }
+            for at in (0..g.units).step_by(LANES) {
+                let count = (g.units - at).min(LANES);
+                // SAFETY: as above; `count` stays within the units.
+                unsafe {
+                    let dh = g.grad_state(row, at, count);
+                    let mut dc = g.carry_memory.load(row, at, count);
+                    let (c, before) = (g.memory.load(row, at, count), g.memory_before.load(row, at, count));
+                    let mut a = [[T::ZERO; LANES]; 4];
+                    for (gate, a) in a.iter_mut().enumerate() {
+                        *a = g.saved.load(row, gate * g.hidden + at, count);
+                    }
+                    for l in 0..LANES {
+                        let (i, f, cand, o, s) = (a[0][l], a[1][l], a[2][l], a[3][l], c[l].tanh());
+                        let whole = dc[l] + dh[l] * o * (T::ONE - s * s);
+                        a[0][l] = whole * cand * i * (T::ONE - i);
+                        a[1][l] = whole * before[l] * f * (T::ONE - f);
+                        a[2][l] = whole * i * (T::ONE - cand * cand);
+                        a[3][l] = dh[l] * s * o * (T::ONE - o);
+                        dc[l] = whole * f;
+                    }
+                    for (gate, a) in a.into_iter().enumerate() {
+                        g.slopes.store(row, gate * g.hidden + at, count, a);
+                    }
+                    g.carry_memory.store(row, at, count, dc);
+                    g.carry.store(row, at, count, [T::ZERO; LANES]);
+                }
+            }
+        }
+    }
+}
