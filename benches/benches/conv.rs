@@ -58,6 +58,7 @@ fn pooling(criterion: &mut Criterion) {
         dilation: [1; 2],
         ceil_mode: false,
         count_include_pad: true,
+        divisor: None,
     };
     let (x, g) = (numbers(geometry.input_len()), numbers(geometry.output_len()));
     let (mut y, mut dx, mut argmax) = (g.clone(), x.clone(), vec![0; g.len()]);
@@ -66,7 +67,7 @@ fn pooling(criterion: &mut Criterion) {
     group.bench_function("max", |b| b.iter(|| pool::max_forward(&geometry, &x, black_box(&mut y), &mut argmax)));
     pool::max_forward(&geometry, &x, &mut y, &mut argmax);
     group.bench_function("max gradient", |b| {
-        b.iter(|| pool::max_backward(&geometry, &g, &argmax, black_box(&mut dx)));
+        b.iter(|| pool::scatter(geometry.planes, &g, &argmax, black_box(&mut dx)));
     });
     group.bench_function("mean", |b| b.iter(|| pool::avg_forward(&geometry, &x, black_box(&mut y))));
     group.bench_function("mean gradient", |b| b.iter(|| pool::avg_backward(&geometry, &g, black_box(&mut dx))));

@@ -1,7 +1,7 @@
-//! Element-wise functions, reductions and optimizer updates: what memory limits, so rates are in bytes.
+//! Element-wise functions and reductions: what memory limits, so rates are in bytes.
 
 use chainrule_benches::numbers;
-use chainrule_kernels::{View, moments, reduce, update};
+use chainrule_kernels::{View, moments, reduce};
 use chainrule_tensor::{Rng, Tensor};
 use criterion::{Criterion, Throughput};
 use std::hint::black_box;
@@ -49,33 +49,9 @@ fn reductions(criterion: &mut Criterion) {
     group.bench_function("norm of rows", |b| b.iter(|| moments::norm(view, 1, black_box(&mut out))));
 }
 
-fn updates(criterion: &mut Criterion) {
-    let (mut param, grad, mut a, mut b) = (numbers(1 << 20), numbers(1 << 20), vec![0.0; 1 << 20], vec![0.0; 1 << 20]);
-    let mut group = criterion.benchmark_group("update/1048576");
-    let sgd = update::Sgd { lr: 1e-6, momentum: 0.9, dampening: 0.0, nesterov: false, weight_decay: 0.0 };
-    group.throughput(Throughput::Bytes(5 * (4 << 20)));
-    group.bench_function("sgd with momentum", |bencher| {
-        bencher.iter(|| {
-            let slot = update::SgdSlot { param: &mut param, grad: &grad, buffer: Some(&mut a), first: false };
-            update::sgd(&sgd, &mut [slot]);
-        });
-    });
-    let adam = update::Adam { lr: 1e-6, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.0, decoupled: false };
-    group.throughput(Throughput::Bytes(7 * (4 << 20)));
-    a.fill(0.0);
-    group.bench_function("adam", |bencher| {
-        bencher.iter(|| {
-            let (mean, square) = (&mut a[..], &mut b[..]);
-            let slot = update::AdamSlot { param: &mut param, grad: &grad, mean, square, max_square: None, step: 10 };
-            update::adam(&adam, &mut [slot]);
-        });
-    });
-}
-
 fn main() {
     common::run(|criterion| {
         functions(criterion);
         reductions(criterion);
-        updates(criterion);
     });
 }

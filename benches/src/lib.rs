@@ -2,7 +2,7 @@
 //!
 //! * [`nets`] builds the networks, [`workload`] the training steps and other work around them;
 //! * [`machine`] pins threads to cores, measures the peak rate and reads the memory in use;
-//! * [`measure`] times a workload, [`report`] prints it.
+//! * [`measure`] times a workload, [`report`] prints it, [`plot`] draws curves.
 //!
 //! The binary `workloads` runs them; the criterion benches beside it look at single kernels, layers and steps.
 
@@ -11,6 +11,7 @@
 pub mod machine;
 pub mod measure;
 pub mod nets;
+pub mod plot;
 pub mod report;
 pub mod workload;
 

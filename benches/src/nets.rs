@@ -57,8 +57,6 @@ impl LstmRegressor {
 }
 
 /// Characters to characters: an embedding, two LSTM layers, a dense layer at every step.
-///
-/// There is no embedding layer yet: a product with one-hot rows takes its place, with the same result.
 #[derive(Debug, Module)]
 #[module(crate = chainrule_layers)]
 pub struct CharLstm {
@@ -79,10 +77,10 @@ impl CharLstm {
         }
     }
 
-    /// One-hot characters `[N, L, 65]` -> `[N * L, 65]`.
-    pub fn forward(&self, x: &Tensor) -> Tensor {
-        let [n, l] = [x.shape()[0], x.shape()[1]];
-        let x = x.reshape([n * l, 65]).matmul(&self.e).reshape([n, l, 128]);
+    /// Sequences of 64 characters, one after the other -> `[N * 64, 65]`.
+    pub fn forward(&self, characters: &[usize]) -> Tensor {
+        let (n, l) = (characters.len() / 64, 64);
+        let x = self.e.embedding(characters, None).reshape([n, l, 128]);
         let (x, _) = self.l0.forward(&x, None, &mut Mode::Eval);
         let (x, _) = self.l1.forward(&x, None, &mut Mode::Eval);
         self.o.forward(&x.reshape([n * l, 256]))

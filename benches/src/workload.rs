@@ -208,8 +208,7 @@ impl Workload {
                 let net = CharLstm::new(rng);
                 let (characters, labels) = (labels_below(65, 32 * 64, rng), labels_below(65, 32 * 64, rng));
                 export.write(&net, &numbers(&characters), &numbers(&labels))?;
-                let x = Tensor::one_hot(&characters, 65).reshape([32, 64, 65]);
-                train(net, Adam::new(1e-3), move |net| net.forward(&x).cross_entropy(&labels))
+                train(net, Adam::new(1e-3), move |net| net.forward(&characters).cross_entropy(&labels))
             }
             Work::Transformer => {
                 let net = Transformer::new(rng);

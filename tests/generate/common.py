@@ -98,11 +98,20 @@ def record(kind, given, results, **params):
     CASES.append({"name": name, "kind": kind, "params": params, "given": shapes(given), "results": shapes(results)})
 
 
+def kept(module, name):
+    """Whether the engine keeps this entry of the state: it counts batches only for plain averages over them."""
+    owner, _, entry = name.rpartition(".")
+    return entry != "num_batches_tracked" or module.get_submodule(owner).momentum is None
+
+
 def randomize(module):
-    """Gives the module a random state and returns it, without the count of batches, which the engine does not have."""
+    """Gives the module a random state and returns what the engine keeps of it."""
     state = {}
     for name, value in module.state_dict().items():
-        if not name.endswith("num_batches_tracked"):
+        if name.endswith("num_batches_tracked"):
+            if kept(module, name):
+                state[f"state.{name}"] = value.double()
+        else:
             low = (0.25, 2) if name.endswith("running_var") else (-1, 1)
             value.copy_(random(*value.shape, low=low[0], high=low[1]))
             state[f"state.{name}"] = value.clone()
@@ -110,7 +119,7 @@ def randomize(module):
 
 
 def buffers(module):
-    return {f"after.{k}": v.clone() for k, v in module.named_buffers() if not k.endswith("num_batches_tracked")}
+    return {f"after.{k}": v.clone() for k, v in module.named_buffers() if kept(module, k)}
 
 
 def derivatives(kind, module, forward, inputs, **params):

@@ -11,7 +11,7 @@ def build(spec):
         return nn.Sequential(*map(build, spec))
     if "named" in spec:
         return nn.Sequential(OrderedDict((name, build(layer)) for name, layer in spec["named"]))
-    arguments = dict(spec)
+    arguments = {name: tuple(value) if isinstance(value, list) else value for name, value in spec.items()}
     return getattr(nn, arguments.pop("layer"))(**arguments)
 
 

@@ -67,6 +67,11 @@ impl Params {
         let value = self.0.get(name).unwrap_or_else(|| panic!("the fixture lacks the parameter {name}: {self:?}"));
         V::deserialize(value).unwrap_or_else(|error| panic!("the parameter {name} is {value}: {error}"))
     }
+
+    /// A parameter that not every case has.
+    pub fn find<V: for<'a> Deserialize<'a>>(&self, name: &str) -> Option<V> {
+        self.0.contains_key(name).then(|| self.get(name))
+    }
 }
 
 #[derive(Deserialize)]

@@ -30,8 +30,8 @@ pub mod prelude {
     pub use chainrule_optim::*;
     pub use chainrule_tensor::ops::{
         BceLoss, BceWithLogitsLoss, CosineEmbeddingLoss, CrossEntropyLoss, CtcLoss, GaussianNllLoss,
-        HingeEmbeddingLoss, HuberLoss, KlDivLoss, L1Loss, MarginRankingLoss, MseLoss, NllLoss, PoissonNllLoss,
-        Reduction, SmoothL1Loss, TripletMarginLoss,
+        HingeEmbeddingLoss, HuberLoss, Interpolation, KlDivLoss, L1Loss, MarginRankingLoss, MseLoss, NllLoss,
+        PoissonNllLoss, Reduction, Resize, SmoothL1Loss, TripletMarginLoss,
     };
     pub use chainrule_tensor::{
         CreateGraph, FreeGraph, Gradients, Indices, KeepGraph, Mask, Real, Rng, Tensor, checkpoint, checkpoint_with,

@@ -93,6 +93,7 @@ fn pools(seconds: f64) {
         dilation: [1, 1],
         ceil_mode: false,
         count_include_pad: true,
+        divisor: None,
     };
     let (x, g) = (numbers(geometry.input_len()), numbers(geometry.output_len()));
     let (mut y, mut dx, mut argmax) = (g.clone(), x.clone(), vec![0; g.len()]);
@@ -102,7 +103,7 @@ fn pools(seconds: f64) {
         fastest(seconds, || pool::avg_backward(&geometry, &g, black_box(&mut dx))),
     ];
     pool::max_forward(&geometry, &x, &mut y, &mut argmax);
-    let back = 1e3 * fastest(seconds, || pool::max_backward(&geometry, &g, &argmax, black_box(&mut dx)));
+    let back = 1e3 * fastest(seconds, || pool::scatter(geometry.planes, &g, &argmax, black_box(&mut dx)));
     println!(
         "2x2 pooling of 4096 planes of 24x24, ms: max {:.3}, mean {:.3}, its gradient {:.3}, of max {back:.3}",
         times[0] * 1e3,

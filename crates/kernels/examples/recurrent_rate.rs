@@ -1,4 +1,4 @@
-//! The rate of recurrent layers, forward and backward, in milliseconds and GFLOP/s:
+//! The rate of recurrent layers, forward and backward, in milliseconds and GFLOP/s, and what they keep for backward:
 //! `cargo run --release -p chainrule-kernels --example recurrent_rate [steps batch inputs hidden]`
 //!
 //! `RAYON_NUM_THREADS=1` takes one thread. Each figure is the best of many runs.
@@ -62,14 +62,17 @@ fn main() {
         let product = |terms: usize| 2.0 * (steps * batch * rows * terms) as f64 / 1e9;
         let (all, state) = (product(inputs + hidden), product(hidden));
         let name = format!("{cell:?}");
+        // Plain recurrent nets keep nothing but their states.
+        let kept = if cell == Cell::Tanh { size } else { size + sequence.gates_len() + memory.len() };
         println!(
-            "{name:5} forward {:7.3} ms {:6.1}   back through time {:7.3} ms {:6.1}   backward {:7.3} ms {:6.1}",
+            "{name:5} forward {:7.3} ms {:6.1}   back through time {:7.3} ms {:6.1}   backward {:7.3} ms {:6.1}   keeps {:.2} MB",
             ahead * 1e3,
             all / ahead,
             through_time * 1e3,
             state / through_time,
             back * 1e3,
-            (all + state) / back
+            (all + state) / back,
+            (4 * kept) as f64 / 1e6
         );
     }
 }

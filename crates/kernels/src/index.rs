@@ -46,9 +46,33 @@ fn rows_per_piece(width: usize) -> usize {
     (PIECE / width.max(1)).max(1)
 }
 
-/// Whether a table counts up by one.
-fn is_run(table: &[usize]) -> bool {
-    table.iter().enumerate().all(|(i, &offset)| offset == table[0] + i)
+/// What is read or written at once: the elements `start + at` for each `at` of a table, or a run of neighbors.
+enum Row<'a> {
+    Picked { start: usize, table: &'a [usize] },
+    Run { start: usize, len: usize },
+}
+
+impl Row<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Row::Picked { table, .. } => table.len(),
+            Row::Run { len, .. } => *len,
+        }
+    }
+}
+
+/// The outer tables, and the row that the innermost ones make: dimensions that are taken as they lie are one run.
+fn rows(tables: &[Vec<usize>]) -> (&[Vec<usize>], Row<'_>) {
+    let (mut outer, mut start, mut len) = (tables, 0, 1);
+    while let Some((table, rest)) = outer.split_last()
+        && table.iter().enumerate().all(|(i, &at)| at == table[0] + i * len)
+    {
+        (outer, start, len) = (rest, start + table[0], len * table.len());
+    }
+    match outer.split_last() {
+        Some((table, rest)) if len == 1 => (rest, Row::Picked { start, table }),
+        _ => (outer, Row::Run { start, len }),
+    }
 }
 
 /// Calls `row(r, offset)` for `count` rows from row `first` on: `offset` is the sum of the outer tables' entries.
@@ -63,22 +87,21 @@ fn for_rows(outer: &[Vec<usize>], first: usize, count: usize, mut row: impl FnMu
 
 fn take_impl<T: Real>(src: &[T], tables: &[Vec<usize>], out: &mut [T]) {
     assert_eq!(out.len(), tables.iter().map(Vec::len).product(), "take: the tables do not fill the output");
-    let Some((last, outer)) = tables.split_last() else {
-        out[0] = src[0];
-        return;
-    };
     if out.is_empty() {
         return;
     }
-    let (width, run) = (last.len(), is_run(last));
-    let rows = rows_per_piece(width);
-    parallel::for_each_chunk(out, rows * width, |piece, out| {
-        for_rows(outer, piece * rows, out.len() / width, |r, offset| {
-            let out = &mut out[(r - piece * rows) * width..][..width];
-            if run {
-                out.copy_from_slice(&src[offset + last[0]..][..width]);
-            } else {
-                out.iter_mut().zip(last).for_each(|(y, &at)| *y = src[offset + at]);
+    let (outer, row) = rows(tables);
+    let width = row.len();
+    let together = rows_per_piece(width);
+    parallel::for_each_chunk(out, together * width, |piece, out| {
+        for_rows(outer, piece * together, out.len() / width, |r, offset| {
+            let out = &mut out[(r - piece * together) * width..][..width];
+            match row {
+                Row::Run { start, len } => out.copy_from_slice(&src[offset + start..][..len]),
+                Row::Picked { start, table } => {
+                    let src = &src[offset + start..];
+                    out.iter_mut().zip(table).for_each(|(y, &at)| *y = src[at]);
+                }
             }
         });
     });
@@ -86,24 +109,32 @@ fn take_impl<T: Real>(src: &[T], tables: &[Vec<usize>], out: &mut [T]) {
 
 fn put_add_impl<T: Real>(src: &[T], tables: &[Vec<usize>], sum: &mut [T]) {
     assert_eq!(src.len(), tables.iter().map(Vec::len).product(), "put_add: the tables do not fit the source");
-    let Some((last, outer)) = tables.split_last() else {
-        sum[0] += src[0];
-        return;
-    };
     if src.is_empty() {
         return;
     }
-    let width = last.len();
-    let (slab, rows) = (sum.len() / tables[0].len(), src.len() / width);
-    let add = |first: usize, count: usize, start: usize, sum: &mut [T]| {
+    let (outer, row) = rows(tables);
+    let width = row.len();
+    let add = |first: usize, count: usize, before: usize, sum: &mut [T]| {
         for_rows(outer, first, count, |r, offset| {
-            let row = src[r * width..][..width].iter().zip(last);
-            row.for_each(|(&x, &at)| sum[offset + at - start] += x);
+            let (src, at) = (&src[r * width..][..width], offset - before);
+            match row {
+                Row::Run { start, len } => {
+                    sum[at + start..][..len].iter_mut().zip(src).for_each(|(sum, &x)| *sum += x);
+                }
+                Row::Picked { start, table } => {
+                    let sum = &mut sum[at + start..];
+                    src.iter().zip(table).for_each(|(&x, &at)| sum[at] += x);
+                }
+            }
         });
     };
-    // Where the first dimension is taken over as it is, its rows can go to different threads.
-    if tables.len() > 1 && tables[0].iter().enumerate().all(|(i, &at)| at == i * slab) {
-        let (together, each) = (rows_per_piece(slab), rows / tables[0].len());
+    let rows = src.len() / width;
+    // Where the first dimension is taken as it lies, its slabs can go to different threads.
+    if let Some(first) = outer.first()
+        && let slab = sum.len() / first.len()
+        && first.iter().enumerate().all(|(i, &at)| at == i * slab)
+    {
+        let (together, each) = (rows_per_piece(slab), rows / first.len());
         parallel::for_each_chunk(sum, together * slab, |piece, sum| {
             add(piece * together * each, sum.len() / slab * each, piece * together * slab, sum);
         });

@@ -28,6 +28,116 @@ fn spread(pieces: usize, work: &(dyn Fn(usize) + Sync + Send)) {
     (0..pieces).for_each(work);
 }
 
+/// Calls `work(step, part)` for each step in order and each part of it; a step begins when all parts of the one before are
+/// done.
+///
+/// For steps of a few microseconds, for which waking a thread would cost too much: threads that are free when the first step
+/// begins stay until the last. Each keeps to one part, whose data then stays in its caches. The calling thread does the first
+/// part, and those that nobody else has taken up by then: it never waits for a thread to come.
+pub fn for_each_step(steps: usize, parts: usize, work: impl Fn(usize, usize) + Sync + Send) {
+    #[cfg(feature = "rayon")]
+    if parts > 1 && threads() > 1 {
+        return team::run(steps, parts, &work);
+    }
+    for step in 0..steps {
+        (0..parts).for_each(|part| work(step, part));
+    }
+}
+
+#[cfg(feature = "rayon")]
+mod team {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// The step that is announced after the last one.
+    const OVER: usize = usize::MAX;
+    /// How often a thread looks again before it offers its core to others.
+    const PATIENCE: usize = 4096;
+
+    /// A part of every step.
+    #[derive(Default)]
+    struct Part {
+        /// The first step in which nobody has taken the part, and the first in which it is not done.
+        taken: AtomicUsize,
+        done: AtomicUsize,
+    }
+
+    struct Team<'a> {
+        /// The step that is being done.
+        step: AtomicUsize,
+        parts: Vec<Part>,
+        work: &'a (dyn Fn(usize, usize) + Sync + Send),
+    }
+
+    /// Waits until `ready` gives something.
+    fn wait<R>(ready: impl Fn() -> Option<R>) -> R {
+        let mut tries = 0;
+        loop {
+            if let Some(result) = ready() {
+                return result;
+            }
+            tries += 1;
+            if tries < PATIENCE { std::hint::spin_loop() } else { std::thread::yield_now() }
+        }
+    }
+
+    /// Tells the others, when a thread leaves with a panic.
+    struct Leaving<'a>(&'a AtomicUsize);
+    impl Drop for Leaving<'_> {
+        fn drop(&mut self) {
+            if std::thread::panicking() {
+                self.0.store(OVER, Ordering::Release);
+            }
+        }
+    }
+
+    impl Team<'_> {
+        /// Does a part of a step, unless somebody else has taken it.
+        fn try_part(&self, step: usize, part: usize) {
+            let Part { taken, done } = &self.parts[part];
+            if taken.compare_exchange(step, step + 1, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+                let _leaving = Leaving(done);
+                (self.work)(step, part);
+                done.store(step + 1, Ordering::Release);
+            }
+        }
+
+        /// Does one part of each step, from the one that is being done on, until all is over.
+        fn help(&self, part: usize) {
+            let mut next = 0;
+            loop {
+                let step = wait(|| Some(self.step.load(Ordering::Acquire)).filter(|&step| step >= next));
+                if step == OVER {
+                    return;
+                }
+                self.try_part(step, part);
+                next = step + 1;
+            }
+        }
+
+        fn lead(&self, steps: usize) {
+            let _leaving = Leaving(&self.step);
+            for step in 0..steps {
+                self.step.store(step, Ordering::Release);
+                (0..self.parts.len()).for_each(|part| self.try_part(step, part));
+                // A part left with a panic counts as done in all steps.
+                self.parts.iter().for_each(|part| wait(|| (part.done.load(Ordering::Acquire) > step).then_some(())));
+            }
+            self.step.store(OVER, Ordering::Release);
+        }
+    }
+
+    pub(super) fn run(steps: usize, parts: usize, work: &(dyn Fn(usize, usize) + Sync + Send)) {
+        let team = Team { step: AtomicUsize::new(0), parts: (0..parts).map(|_| Part::default()).collect(), work };
+        let team = &team;
+        rayon::in_place_scope(|scope| {
+            for part in 1..parts.min(super::threads()) {
+                scope.spawn(move |_| team.help(part));
+            }
+            team.lead(steps);
+        });
+    }
+}
+
 /// The start of a slice whose disjoint chunks go to different threads.
 struct Start<T>(*mut T);
 
@@ -90,6 +200,29 @@ mod tests {
             count[i].fetch_add(1, Ordering::Relaxed);
         });
         assert!(count.iter().all(|c| c.load(Ordering::Relaxed) == 1));
+    }
+
+    #[test]
+    fn steps_wait_for_each_other() {
+        for (steps, parts) in [(200, 3), (1, 2), (0, 2), (50, 1)] {
+            let done: Vec<AtomicUsize> = (0..steps).map(|_| AtomicUsize::new(0)).collect();
+            for_each_step(steps, parts, |step, part| {
+                assert!(
+                    step == 0 || done[step - 1].load(Ordering::Relaxed) == (1 << parts) - 1,
+                    "step {step} is early"
+                );
+                assert_eq!(done[step].fetch_or(1 << part, Ordering::Relaxed) & 1 << part, 0, "part {part} comes once");
+            });
+            assert!(done.iter().all(|d| d.load(Ordering::Relaxed) == (1 << parts) - 1));
+        }
+    }
+
+    #[test]
+    fn a_panic_in_a_step_comes_out() {
+        for bad in [0, 1] {
+            let call = || for_each_step(100, 2, |step, part| assert!(step < 50 || part != bad, "a bad part"));
+            assert!(std::panic::catch_unwind(call).is_err());
+        }
     }
 
     #[test]

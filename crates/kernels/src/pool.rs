@@ -8,7 +8,10 @@
 //! with stride `s`, padding `p`, dilation `d` (max only). A maximum ignores the padding, takes the first of equal
 //! elements, and is NaN where the window holds a NaN. A mean counts the padding as zeros, or leaves it out.
 //!
-//! All kernels go along rows of windows, one window element `(u, v)` at a time: that is a plain loop over `j`, which
+//! What a maximum leaves behind is where it stood: `places` moves numbers to there and back. Windows that divide a plane as
+//! evenly as they can are in `adaptive`.
+//!
+//! The kernels here go along rows of windows, one window element `(u, v)` at a time: that is a plain loop over `j`, which
 //! vectorizes, and still meets the elements of each window in order.
 
 use std::ops::Range;
@@ -16,8 +19,13 @@ use std::ops::Range;
 use crate::simd::{self, Kernel};
 use crate::{Buffer, Real, parallel};
 
+mod adaptive;
+mod places;
 #[cfg(test)]
 mod tests;
+
+pub use adaptive::{Adaptive2d, AdaptiveKernels, adaptive_avg_backward, adaptive_avg_forward, adaptive_max_forward};
+pub use places::{PlaceKernels, gather, scatter};
 
 /// The argument of a maximum over a window that holds padding only.
 pub const NOWHERE: u32 = u32::MAX;
@@ -44,6 +52,8 @@ pub struct Pool2d {
     pub ceil_mode: bool,
     /// Whether a mean divides by the size of the window within the padded image, or within the image only.
     pub count_include_pad: bool,
+    /// What a mean divides by instead.
+    pub divisor: Option<usize>,
 }
 
 impl Pool2d {
@@ -164,16 +174,6 @@ concrete! {
     /// # Panics
     /// If a slice has another length than the geometry says.
     pub fn max_forward(geometry: &Pool2d, x: &[T], y: &mut [T], argmax: &mut [u32]) = max_forward_impl;
-    /// The gradient of the input of [`max_forward`]: each `g` is added where its maximum stood. Overwrites `dx`.
-    ///
-    /// # Panics
-    /// If a slice has another length than the geometry says, or a place lies outside of the plane.
-    pub fn max_backward(geometry: &Pool2d, g: &[T], argmax: &[u32], dx: &mut [T]) = max_backward_impl;
-    /// The elements of `x` at given places of their planes (0 for [`NOWHERE`]): the transpose of [`max_backward`].
-    ///
-    /// # Panics
-    /// If a slice has another length than the geometry says, or a place lies outside of the plane.
-    pub fn gather(geometry: &Pool2d, x: &[T], argmax: &[u32], y: &mut [T]) = gather_impl;
     /// The mean `y` of each window.
     ///
     /// # Panics
@@ -290,45 +290,6 @@ fn max_forward_impl<T: Real>(geometry: &Pool2d, x: &[T], y: &mut [T], argmax: &m
     });
 }
 
-fn max_backward_impl<T: Real>(geometry: &Pool2d, g: &[T], argmax: &[u32], dx: &mut [T]) {
-    geometry.check_lengths(dx.len(), g.len());
-    assert_eq!(argmax.len(), g.len(), "max pooling: as many places as gradients");
-    if g.is_empty() || dx.is_empty() {
-        dx.fill(T::ZERO);
-        return;
-    }
-    let (size, out, together) = (geometry.input_plane(), geometry.output_plane(), geometry.planes_together());
-    parallel::for_each_chunk(dx, together * size, |piece, dx| {
-        let start = piece * together * out;
-        let planes = g[start..].chunks_exact(out).zip(argmax[start..].chunks_exact(out));
-        for (dx, (g, argmax)) in dx.chunks_exact_mut(size).zip(planes) {
-            dx.fill(T::ZERO);
-            for (&g, &place) in g.iter().zip(argmax).filter(|&(_, &place)| place != NOWHERE) {
-                dx[place as usize] += g;
-            }
-        }
-    });
-}
-
-fn gather_impl<T: Real>(geometry: &Pool2d, x: &[T], argmax: &[u32], y: &mut [T]) {
-    geometry.check_lengths(x.len(), y.len());
-    assert_eq!(argmax.len(), y.len(), "max pooling: as many places as outputs");
-    if y.is_empty() || x.is_empty() {
-        y.fill(T::ZERO);
-        return;
-    }
-    let (size, out, together) = (geometry.input_plane(), geometry.output_plane(), geometry.planes_together());
-    parallel::for_each_chunk(y, together * out, |piece, y| {
-        let planes =
-            x[piece * together * size..].chunks_exact(size).zip(argmax[piece * together * out..].chunks_exact(out));
-        for (y, (x, argmax)) in y.chunks_exact_mut(out).zip(planes) {
-            for (y, &place) in y.iter_mut().zip(argmax) {
-                *y = if place == NOWHERE { T::ZERO } else { x[place as usize] };
-            }
-        }
-    });
-}
-
 /// The means of the windows of some planes.
 struct Mean<'a, T>(&'a Pool2d, &'a [T], &'a mut [T]);
 impl<T: Real> Kernel for Mean<'_, T> {
@@ -362,7 +323,7 @@ impl<T: Real> Kernel for Mean<'_, T> {
 fn divide<T: Real>(geometry: &Pool2d, i: usize, row: &mut [T]) {
     let rows = geometry.count(0, i);
     for (j, y) in row.iter_mut().enumerate() {
-        *y /= T::from_usize((rows * geometry.count(1, j)).max(1));
+        *y /= T::from_usize(geometry.divisor.unwrap_or_else(|| (rows * geometry.count(1, j)).max(1)));
     }
 }
 

@@ -53,9 +53,14 @@ pub trait Real:
     + crate::softmax::SoftmaxKernels<Self>
     + crate::sort::SortKernels<Self>
     + crate::update::UpdateKernels<Self>
+    + crate::update::VectorKernels<Self>
     + crate::view::ViewKernels<Self>
     + crate::conv::ConvKernels<Self>
     + crate::pool::PoolKernels<Self>
+    + crate::pool::PlaceKernels<Self>
+    + crate::pool::AdaptiveKernels<Self>
+    + crate::resample::ResampleKernels<Self>
+    + crate::norm::GroupNormKernels<Self>
     + crate::buffer::Pooled
     + 'static
 {

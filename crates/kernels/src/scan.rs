@@ -42,6 +42,15 @@ fn run<T: Real>(
     parallel::for_each_chunk(out, together, |piece, out| {
         let mut totals = vec![0.0f64; inner];
         for (block, out) in out.chunks_mut(size).enumerate() {
+            if inner == 1 {
+                // The total of a single line stays in a register.
+                let (mut total, start) = (0.0, piece * together + block * size);
+                for i in 0..n {
+                    let at = if reverse { n - 1 - i } else { i };
+                    step(start + at, &mut total, &mut out[at]);
+                }
+                continue;
+            }
             totals.fill(0.0);
             let start = piece * together + block * size;
             for i in 0..n {

@@ -18,6 +18,9 @@ concrete! {
 /// Elements in a piece of parallel work.
 const PIECE: usize = 1 << 12;
 
+/// Up to so many chosen elements are kept in order while a line is read, instead of sorting it.
+const FEW: usize = 64;
+
 /// An integer that compares as the number does; NaN is the largest.
 fn key<T: Real>(x: T) -> u64 {
     if x.is_nan() {
@@ -26,6 +29,21 @@ fn key<T: Real>(x: T) -> u64 {
     // The sum turns -0 into 0.
     let bits = (x.to_f64() + 0.0).to_bits();
     if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
+}
+
+/// Keeps the `k` first in order as they come by: most of a long line is passed over with one comparison.
+fn first(kept: &mut Vec<(u64, usize)>, k: usize, line: impl Iterator<Item = (u64, usize)>) {
+    for (key, place) in line {
+        if kept.len() == k {
+            // Of equal numbers the earlier ones stay.
+            if kept.last().is_none_or(|&(last, _)| last <= key) {
+                continue;
+            }
+            kept.pop();
+        }
+        let at = kept.partition_point(|&(other, _)| other <= key);
+        kept.insert(at, (key, place));
+    }
 }
 
 fn argsort_impl<T: Real>(src: &[T], n: usize, inner: usize, k: usize, descending: bool, order: &mut [usize]) {
@@ -43,12 +61,16 @@ fn argsort_impl<T: Real>(src: &[T], n: usize, inner: usize, k: usize, descending
             for j in 0..inner {
                 let keys = src[j..].iter().step_by(inner).map(|&x| if descending { !key(x) } else { key(x) });
                 line.clear();
-                line.extend(keys.zip(0..n));
-                // Places tell equal numbers apart, so an unstable sort keeps their order.
-                if k < n && k > 0 {
-                    line.select_nth_unstable(k - 1);
+                if k <= FEW && k < n / 4 {
+                    first(&mut line, k, keys.zip(0..n));
+                } else {
+                    line.extend(keys.zip(0..n));
+                    // Places tell equal numbers apart, so an unstable sort keeps their order.
+                    if k < n && k > 0 {
+                        line.select_nth_unstable(k - 1);
+                    }
+                    line[..k].sort_unstable();
                 }
-                line[..k].sort_unstable();
                 let places = line[..k].iter().map(|&(_, place)| place);
                 order[j..].iter_mut().step_by(inner).zip(places).for_each(|(to, place)| *to = place);
             }
@@ -78,12 +100,12 @@ mod tests {
     #[test]
     fn orders_agree_with_a_comparing_sort() {
         let odd = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -0.0, 0.0, f32::MIN_POSITIVE, -1e-40, 1e-45];
-        for (outer, n, inner) in [(3, 17, 2), (1, 5000, 1), (400, 30, 1), (2, 1, 3), (0, 3, 1)] {
+        for (outer, n, inner) in [(3, 17, 2), (1, 5000, 1), (1, 400, 2), (400, 30, 1), (2, 1, 3), (0, 3, 1)] {
             let number =
                 |i: usize| if i.is_multiple_of(5) { odd[i / 5 % odd.len()] } else { ((i * 7919) % 23) as f32 - 11.0 };
             let src: Vec<f32> = (0..outer * n * inner).map(number).collect();
             for descending in [false, true] {
-                for k in [n, n / 3, 0] {
+                for k in [n, n / 3, n / 8, 0] {
                     let mut order = vec![usize::MAX; outer * k * inner];
                     argsort(&src, n, inner, k, descending, &mut order);
                     for (o, j) in (0..outer).flat_map(|o| (0..inner).map(move |j| (o, j))) {

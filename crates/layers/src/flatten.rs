@@ -1,16 +1,17 @@
-//! [`Flatten`]: the dimensions from one on become one, as between convolutions and dense layers.
+//! [`Flatten`]: several dimensions become one, as between convolutions and dense layers; [`Unflatten`]: one becomes several.
 //!
-//! | | |
+//! | | shapes |
 //! |---|---|
-//! | shapes | `x [N, d1, d2, ..]` -> `y [N, d1 * d2 * ..]` |
-//! | parameters | none |
-//! | defaults | from dimension 1 on: the batch stays |
+//! | [`Flatten`] | `x [N, d1, d2, ..]` -> `y [N, d1 * d2 * ..]` |
+//! | [`Unflatten`] | `x [.., d1 * d2 * .., ..]` -> `y [.., d1, d2, .., ..]` |
+//!
+//! Neither has parameters. Unless said otherwise, `Flatten` merges from dimension 1 to the last: the batch stays.
 
 use crate::module::no_parameters;
 use crate::{Layer, Mode};
 use chainrule_tensor::{Real, Tensor};
 
-/// Makes one dimension of all from `start` on.
+/// Makes one dimension of those from `start` to `end`.
 ///
 /// ```
 /// use chainrule_layers::Flatten;
@@ -18,29 +19,39 @@ use chainrule_tensor::{Real, Tensor};
 ///
 /// let x = Tensor::<f32>::zeros([8, 16, 5, 5]);
 /// assert_eq!(Flatten::new().forward(&x).shape(), &[8, 400]);
-/// assert_eq!(Flatten { start: 2 }.forward(&x).shape(), &[8, 16, 25]);
+/// assert_eq!(Flatten { end: -2, ..Flatten::new() }.forward(&x).shape(), &[8, 80, 5]);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flatten {
-    /// The first dimension that is merged.
-    pub start: usize,
+    /// The first dimension that is merged; counts from the back if negative.
+    pub start: isize,
+    /// The last dimension that is merged; counts from the back if negative.
+    pub end: isize,
 }
 
 no_parameters!(Flatten);
 
 impl Flatten {
-    /// Flattens each sample of a batch: from dimension 1 on.
+    /// Flattens each sample of a batch: from dimension 1 to the last.
     pub fn new() -> Self {
-        Flatten { start: 1 }
+        Flatten { start: 1, end: -1 }
     }
 
-    /// [`Tensor::flatten`].
+    /// The same elements in fewer dimensions.
     ///
     /// # Panics
-    /// If `x` has no dimension `start`.
+    /// If `x` has no dimension `start` or `end`, or `end` is before `start`.
     #[track_caller]
     pub fn forward<T: Real>(&self, x: &Tensor<T>) -> Tensor<T> {
-        x.flatten(self.start)
+        let rank = x.rank().max(1);
+        let place = |dim: isize| usize::try_from(if dim < 0 { dim + rank as isize } else { dim }).ok();
+        let (Some(start), Some(end)) = (place(self.start), place(self.end).filter(|&end| end < rank)) else {
+            panic!("Flatten: input {} has no dimensions {} and {}", x.shape(), self.start, self.end)
+        };
+        assert!(start <= end, "Flatten: input {}: dimension {start} is behind dimension {end}", x.shape());
+        let (front, rest) = x.shape().split_at(start);
+        let (merged, back) = rest.split_at((end + 1 - start).min(rest.len()));
+        x.reshape([front, &[merged.iter().product()], back].concat())
     }
 }
 
@@ -55,7 +66,60 @@ impl<T: Real> Layer<T> for Flatten {
         self.forward(x)
     }
     fn describe(&self) -> String {
-        format!("Flatten(start_dim={})", self.start)
+        let end = if self.end == -1 { String::new() } else { format!(", end_dim={}", self.end) };
+        format!("Flatten(start_dim={}{end})", self.start)
+    }
+}
+
+/// Makes several dimensions of one.
+///
+/// ```
+/// use chainrule_layers::Unflatten;
+/// use chainrule_tensor::Tensor;
+///
+/// let x = Tensor::<f32>::zeros([8, 400]);
+/// assert_eq!(Unflatten::new(1, [16, 5, 5]).forward(&x).shape(), &[8, 16, 5, 5]);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unflatten {
+    dim: isize,
+    sizes: Vec<usize>,
+}
+
+no_parameters!(Unflatten);
+
+impl Unflatten {
+    /// Dimension `dim`, which counts from the back if negative, in these sizes.
+    pub fn new(dim: isize, sizes: impl Into<Vec<usize>>) -> Self {
+        Unflatten { dim, sizes: sizes.into() }
+    }
+
+    /// The same elements in more dimensions.
+    ///
+    /// # Panics
+    /// If `x` has no dimension `dim`, or its size is not the product of the sizes.
+    #[track_caller]
+    pub fn forward<T: Real>(&self, x: &Tensor<T>) -> Tensor<T> {
+        let dim = if self.dim < 0 { self.dim + x.rank() as isize } else { self.dim };
+        let size = usize::try_from(dim).ok().and_then(|dim| x.shape().get(dim));
+        assert!(
+            size == Some(&self.sizes.iter().product()),
+            "Unflatten: dimension {} of input {} does not hold the sizes {:?}",
+            self.dim,
+            x.shape(),
+            self.sizes
+        );
+        let dim = dim as usize;
+        x.reshape([&x.shape()[..dim], &self.sizes, &x.shape()[dim + 1..]].concat())
+    }
+}
+
+impl<T: Real> Layer<T> for Unflatten {
+    fn call(&self, x: &Tensor<T>, _: &mut Mode<'_>) -> Tensor<T> {
+        self.forward(x)
+    }
+    fn describe(&self) -> String {
+        format!("Unflatten(dim={}, unflattened_size={:?})", self.dim, self.sizes)
     }
 }
 
@@ -70,5 +134,25 @@ mod tests {
         assert_eq!(y.shape(), &[2, 6]);
         assert_eq!(y.to_vec(), x.to_vec());
         assert_eq!(Layer::<f32>::describe(&Flatten::new()), "Flatten(start_dim=1)");
+        let back = Unflatten::new(-1, [3, 2]);
+        assert_eq!(back.forward(&y).shape(), x.shape());
+        assert_eq!(Layer::<f32>::describe(&back), "Unflatten(dim=-1, unflattened_size=[3, 2])");
+    }
+
+    #[test]
+    fn any_range_can_be_merged() {
+        let x = Tensor::<f32>::zeros([2, 3, 4, 5]);
+        let flat = |start, end| Flatten { start, end }.forward(&x).shape().to_vec();
+        assert_eq!(flat(0, -1), [120]);
+        assert_eq!(flat(1, 2), [2, 12, 5]);
+        assert_eq!(flat(-2, -1), [2, 3, 20]);
+        assert_eq!(flat(2, 2), [2, 3, 4, 5]);
+        assert_eq!(Flatten { start: 0, end: -1 }.forward(&Tensor::<f32>::zeros([])).shape(), &[1]);
+    }
+
+    #[test]
+    #[should_panic(expected = "Unflatten: dimension 1 of input [2, 5] does not hold the sizes [2, 3]")]
+    fn sizes_must_fit() {
+        Unflatten::new(1, [2, 3]).forward(&Tensor::<f32>::zeros([2, 5]));
     }
 }

@@ -24,21 +24,25 @@
 #![forbid(unsafe_code)]
 
 mod activation;
-mod avg_pool2d;
-mod batch_norm2d;
+mod adaptive_pool;
+mod avg_pool;
+mod batch_norm;
 mod bilinear;
 mod checkpoint;
 mod classic_names;
-mod conv2d;
+mod conv;
+mod conv_transpose;
 mod dropout;
 mod embedding;
+mod extent;
 mod flatten;
+mod group_norm;
+mod instance_norm;
 mod layer_norm;
 mod linear;
-mod max_pool2d;
+mod max_pool;
 mod mode;
 mod module;
-mod pair;
 mod param;
 mod prelu;
 mod recurrent;
@@ -49,6 +53,7 @@ mod softmax;
 mod spectral_norm;
 mod state;
 mod transformer;
+mod upsample;
 mod weight_norm;
 mod weighted;
 mod whole_file;
@@ -59,22 +64,28 @@ pub use activation::{
     Celu, Elu, Gelu, GeluTanh, Hardsigmoid, Hardswish, Hardtanh, LeakyRelu, LogSigmoid, Mish, Relu, Relu6, Selu,
     Sigmoid, Silu, Softplus, Softsign, Tanh,
 };
-pub use avg_pool2d::AvgPool2d;
-pub use batch_norm2d::BatchNorm2d;
+pub use adaptive_pool::{
+    AdaptiveAvgPool, AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool, AdaptiveMaxPool1d, AdaptiveMaxPool2d,
+};
+pub use avg_pool::{AvgPool, AvgPool1d, AvgPool2d};
+pub use batch_norm::{BatchNorm, BatchNorm1d, BatchNorm2d};
 pub use bilinear::Bilinear;
 pub use chainrule_derive::Module;
 pub use chainrule_tensor::Real;
 pub use checkpoint::Checkpoint;
-pub use conv2d::{Conv2d, Conv2dBuilder};
-pub use dropout::Dropout;
+pub use conv::{Conv, Conv1d, Conv1dBuilder, Conv2d, Conv2dBuilder, ConvBuilder};
+pub use conv_transpose::{ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTransposeBuilder};
+pub use dropout::{ChannelDropout, Dropout, Dropout1d, Dropout2d};
 pub use embedding::Embedding;
-pub use flatten::Flatten;
+pub use extent::{Extent, Pair};
+pub use flatten::{Flatten, Unflatten};
+pub use group_norm::GroupNorm;
+pub use instance_norm::{InstanceNorm, InstanceNorm1d, InstanceNorm2d};
 pub use layer_norm::LayerNorm;
 pub use linear::{Linear, LinearBuilder};
-pub use max_pool2d::MaxPool2d;
+pub use max_pool::{MaxPool, MaxPool1d, MaxPool2d};
 pub use mode::Mode;
 pub use module::{Entry, EntryMut, Layer, Module, Path};
-pub use pair::Pair;
 pub use param::{Buffer, Param};
 pub use prelu::Prelu;
 pub use recurrent::{Gru, GruCell, Lstm, LstmCell, LstmState, RecurrentBuilder, RecurrentParams, Rnn, RnnCell};
@@ -89,6 +100,7 @@ pub use transformer::{
     SinusoidalPositions, SwiGlu, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder,
     TransformerEncoderLayer, TransformerOptions,
 };
+pub use upsample::{PixelShuffle, PixelUnshuffle, Upsample};
 pub use weight_norm::WeightNorm;
 pub use weighted::Weighted;
 pub use whole_file::write_whole;

@@ -91,15 +91,15 @@ impl<T: Real> LinearBuilder<T> {
 
     /// The layer, in PyTorch's default initialization.
     pub fn build(self, rng: &mut Rng) -> Linear<T> {
-        let (weight, bias) = torch_default([self.outputs, self.inputs], self.bias, rng);
+        let (weight, bias) = torch_default([self.outputs, self.inputs], self.bias.then_some(self.outputs), rng);
         Linear { weight, bias }
     }
 }
 
-/// A weight `[out, in, ..]` and a bias `[out]` as PyTorch initializes dense layers and convolutions.
+/// A weight `[out, in, ..]` and a bias of some outputs as PyTorch initializes dense layers and convolutions.
 pub(crate) fn torch_default<T: Real>(
     shape: impl Into<Shape>,
-    bias: bool,
+    bias: Option<usize>,
     rng: &mut Rng,
 ) -> (Param<T>, Option<Param<T>>) {
     let shape = shape.into();
@@ -108,7 +108,7 @@ pub(crate) fn torch_default<T: Real>(
     let weight = Param::new(init::kaiming_uniform(&shape, Fan::In, gain, rng));
     // Without inputs there is nothing to break the symmetry of: PyTorch leaves the bias at 0.
     let bound = if fan_in > 0 { 1.0 / (fan_in as f64).sqrt() } else { 0.0 };
-    (weight, bias.then(|| Param::new(init::symmetric(shape[0], bound, rng))))
+    (weight, bias.map(|outputs| Param::new(init::symmetric(outputs, bound, rng))))
 }
 
 #[cfg(test)]

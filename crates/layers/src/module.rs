@@ -123,6 +123,50 @@ pub trait Module<T: Real = f32> {
         self.parameters().iter().map(|p| p.numel()).sum()
     }
 
+    /// How many numbers are trained: the elements of the parameters that are not frozen.
+    fn num_trainable(&self) -> usize {
+        self.parameters().iter().filter(|p| p.is_trainable()).map(|p| p.numel()).sum()
+    }
+
+    /// Freezes all parameters: no gradient flows to them, and optimizers leave them alone.
+    fn freeze(&mut self) {
+        self.parameters_mut().into_iter().for_each(Param::freeze);
+    }
+
+    /// Makes all parameters trainable again.
+    fn unfreeze(&mut self) {
+        self.parameters_mut().into_iter().for_each(Param::unfreeze);
+    }
+
+    /// Freezes the parameters for which `select` holds, by name and value, and returns how many these are.
+    ///
+    /// ```
+    /// use chainrule_layers::{Linear, Module, Relu, Sequential};
+    /// use chainrule_tensor::Rng;
+    ///
+    /// let mut rng = Rng::seed_from_u64(1);
+    /// let mut net: Sequential = Sequential::new()
+    ///     .add(Linear::new(4, 8, &mut rng))
+    ///     .add(Relu)
+    ///     .add(Linear::new(8, 3, &mut rng));
+    /// assert_eq!(net.freeze_where(|name, _| name.starts_with("0.")), 2);
+    /// assert_eq!(net.num_trainable(), 8 * 3 + 3);
+    /// ```
+    fn freeze_where(&mut self, select: impl FnMut(&str, &Param<T>) -> bool) -> usize
+    where
+        Self: Sized,
+    {
+        for_each_selected(self, select, Param::freeze)
+    }
+
+    /// Makes the parameters for which `select` holds, by name and value, trainable again, and returns how many these are.
+    fn unfreeze_where(&mut self, select: impl FnMut(&str, &Param<T>) -> bool) -> usize
+    where
+        Self: Sized,
+    {
+        for_each_selected(self, select, Param::unfreeze)
+    }
+
     /// The values of all parameters and buffers by name. Copies nothing; what is trained on later is copied then.
     ///
     /// # Panics
@@ -166,6 +210,23 @@ pub trait Module<T: Real = f32> {
     }
 }
 
+fn for_each_selected<T: Real>(
+    module: &mut dyn Module<T>,
+    mut select: impl FnMut(&str, &Param<T>) -> bool,
+    change: fn(&mut Param<T>),
+) -> usize {
+    let mut count = 0;
+    module.visit_mut(&Path::ROOT, &mut |path, entry| {
+        if let EntryMut::Param(param) = entry
+            && select(&path.to_string(), param)
+        {
+            change(param);
+            count += 1;
+        }
+    });
+    count
+}
+
 /// A module that maps one tensor to another, and can therefore stand in a chain.
 pub trait Layer<T: Real = f32>: Module<T> + fmt::Debug + Send + Sync {
     /// The layer's output. Layers without random numbers and running statistics ignore `mode`; they also have a plain
@@ -179,10 +240,10 @@ pub trait Layer<T: Real = f32>: Module<T> + fmt::Debug + Send + Sync {
     fn describe(&self) -> String;
 }
 
-/// Types without parameters: modules of every number type.
+/// Types without parameters, perhaps for any number of dimensions `D`: modules of every number type.
 macro_rules! no_parameters {
-    ($($t:ty),*) => { $(
-        impl<T: $crate::Real> $crate::Module<T> for $t {
+    (@ [$($parameter:tt)*] $t:ty) => {
+        impl<$($parameter)* T: $crate::Real> $crate::Module<T> for $t {
             fn visit<'a>(&'a self, _: &$crate::Path<'_>, _: &mut dyn FnMut(&$crate::Path<'_>, $crate::Entry<'a, T>)) {}
             fn visit_mut<'a>(
                 &'a mut self,
@@ -191,7 +252,9 @@ macro_rules! no_parameters {
             ) {
             }
         }
-    )* };
+    };
+    (for<$D:ident> $t:ty) => { $crate::module::no_parameters!(@ [const $D: usize,] $t); };
+    ($($t:ty),*) => { $( $crate::module::no_parameters!(@ [] $t); )* };
 }
 pub(crate) use no_parameters;
 no_parameters!((), bool, char, u8, u16, u32, u64, usize, i8, i16, i32, i64, isize, f32, f64, String, &'static str);

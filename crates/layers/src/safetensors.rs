@@ -51,8 +51,8 @@ pub fn save_safetensors<T: Real>(
 
 /// Reads a safetensors file: the tensors in the order of their numbers, and the metadata.
 ///
-/// `F32` and `F64` numbers are converted to `T`. Integers that PyTorch stores beside weights and that need no
-/// place here are left out: `*.num_batches_tracked` of batch norm, `*.position_ids` and `*.token_type_ids` of transformers.
+/// `F32` and `F64` numbers are converted to `T`, and so are the integers `*.num_batches_tracked` that PyTorch's batch norm
+/// stores. Integers of transformers that need no place here are left out: `*.position_ids` and `*.token_type_ids`.
 ///
 /// # Errors
 /// If the file cannot be read, is damaged, or holds other types of numbers.
@@ -141,6 +141,10 @@ fn parse<T: Real>(bytes: &[u8]) -> Result<(StateDict<T>, Metadata), String> {
             "F32" if fits(4) => Tensor::from_fn(&shape, element::<f32, T>(data)),
             "F64" if fits(8) => Tensor::from_fn(&shape, element::<f64, T>(data)),
             "F32" | "F64" => return Err(format!("{name:?} of shape {shape} cannot have {} bytes", data.len())),
+            "I64" if is_batch_count(&name) && fits(8) => Tensor::from_fn(&shape, |i| {
+                let bytes = data[i * 8..].first_chunk().expect("eight bytes for each number");
+                T::from_f64(i64::from_le_bytes(*bytes) as f64)
+            }),
             "I8" | "I16" | "I32" | "I64" | "U8" | "U16" | "U32" | "U64" if needs_no_place(&name) => continue,
             _ => return Err(format!("{name:?} has numbers of type {dtype:?}; only F32 and F64 can be read")),
         };
@@ -172,8 +176,12 @@ fn element<S: Real, T: Real>(bytes: &[u8]) -> impl FnMut(usize) -> T {
     move |i| T::from_f64(S::read_le(&bytes[i * S::BYTES..]).to_f64())
 }
 
-/// PyTorch counts the batches that a batch norm has seen; it needs the count only for a momentum we do not have. Files of
-/// transformers may hold the numbers 0, 1, .. as `position_ids`, and zeros as `token_type_ids`.
+/// PyTorch counts the batches that a batch norm has seen, though only one that averages over all of them needs the count.
+pub(crate) fn is_batch_count(name: &str) -> bool {
+    name.rsplit('.').next() == Some("num_batches_tracked")
+}
+
+/// Files of transformers may hold the numbers 0, 1, .. as `position_ids`, and zeros as `token_type_ids`.
 fn needs_no_place(name: &str) -> bool {
-    matches!(name.rsplit('.').next(), Some("num_batches_tracked" | "position_ids" | "token_type_ids"))
+    matches!(name.rsplit('.').next(), Some("position_ids" | "token_type_ids"))
 }

@@ -3,6 +3,7 @@
 //! Loading is all or nothing: every name and shape is checked before the first value changes.
 
 use crate::module::{Entry, EntryMut, Path};
+use crate::safetensors::is_batch_count;
 use chainrule_tensor::{Real, Shape, Tensor};
 use std::collections::{HashMap, HashSet};
 
@@ -106,7 +107,7 @@ pub(crate) fn collect<'a, T: Real>(visit: impl FnOnce(Visitor<'_, 'a, T>)) -> St
     state
 }
 
-/// Whether a state has exactly the names and shapes that `visit` finds.
+/// Whether a state has exactly the names and shapes that `visit` finds; it may count batches for a module that does not.
 pub(crate) fn check<'a, T: Real>(
     visit: impl FnOnce(Visitor<'_, 'a, T>),
     state: &StateDict<T>,
@@ -126,7 +127,8 @@ pub(crate) fn check<'a, T: Real>(
         }
         known.insert(name);
     });
-    misfit.unexpected = state.names().filter(|&name| !known.contains(name)).map(String::from).collect();
+    let unexpected = state.names().filter(|&name| !known.contains(name) && !is_batch_count(name));
+    misfit.unexpected = unexpected.map(String::from).collect();
     if misfit == Misfit::default() { Ok(()) } else { Err(StateError::Misfit(misfit)) }
 }
 

@@ -1,6 +1,6 @@
 //! [`Weighted`]: layers whose weight can be computed anew for each pass.
 
-use crate::{Conv2d, Layer, Linear, Mode, Param};
+use crate::{Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Layer, Linear, Mode, Param};
 use chainrule_tensor::{Real, Tensor};
 
 /// A layer with one weight in the place of which another tensor can stand for a pass: what
@@ -46,4 +46,7 @@ macro_rules! weighted {
 }
 
 weighted!(Linear, 0, |layer, weight, x| x.linear(weight, layer.bias.as_deref()));
-weighted!(Conv2d, 0, |layer, weight, x| x.conv2d(weight, layer.bias.as_deref(), layer.options()));
+weighted!(Conv1d, 0, |layer, weight, x| layer.forward_with(weight, x));
+weighted!(Conv2d, 0, |layer, weight, x| layer.forward_with(weight, x));
+weighted!(ConvTranspose1d, 1, |layer, weight, x| layer.forward_with(weight, x));
+weighted!(ConvTranspose2d, 1, |layer, weight, x| layer.forward_with(weight, x));

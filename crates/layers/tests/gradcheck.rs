@@ -1,6 +1,10 @@
 //! The gradients of whole layers, to their input and to every parameter, against finite differences in f64.
 
-use chainrule_layers::{BatchNorm2d, Conv2d, Linear, Lstm, LstmCell, LstmState, Mode, Module};
+use chainrule_layers::{
+    BatchNorm1d, BatchNorm2d, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, GroupNorm, InstanceNorm2d, Layer,
+    Linear, Lstm, LstmCell, LstmState, MaxPool2d, Mode, Module, PixelShuffle, Sequential, Tanh, Upsample,
+};
+use chainrule_tensor::ops::Interpolation;
 use chainrule_tensor::{Rng, Tensor, gradcheck, gradgradcheck};
 
 fn rng() -> Rng {
@@ -60,10 +64,10 @@ fn conv2d_with_every_setting() {
 fn batch_norm_in_both_modes() {
     let layer = || {
         let mut layer: BatchNorm2d<f64> = BatchNorm2d::new(3);
-        layer.weight.set(&[0.5, -1.5, 2.0].into());
-        layer.bias.set(&[0.1, 0.2, -0.3].into());
-        layer.running_mean.set(&[0.5, 0.0, -0.5].into());
-        layer.running_var.set(&[0.5, 2.0, 1.5].into());
+        layer.weight.as_mut().unwrap().set(&[0.5, -1.5, 2.0].into());
+        layer.bias.as_mut().unwrap().set(&[0.1, 0.2, -0.3].into());
+        layer.running_mean.as_ref().unwrap().set(&[0.5, 0.0, -0.5].into());
+        layer.running_var.as_ref().unwrap().set(&[0.5, 2.0, 1.5].into());
         layer
     };
     let x = randn([4, 3, 2, 3]);
@@ -102,4 +106,46 @@ fn lstm() {
     };
     gradcheck(|inputs| all(&layer, &inputs[0], &inputs[1], &inputs[2]), &[&x, &h, &c]).unwrap();
     check_parameters(layer, |layer| all(layer, &x, &h, &c));
+}
+
+#[test]
+fn sequences_shrink_and_grow() {
+    let net: Sequential<f64> = Sequential::new()
+        .add(Conv1d::builder(2, 4, 4).groups(2).same_padding().build(&mut rng()))
+        .add(BatchNorm1d::new(4).without_running_stats())
+        .add(Tanh)
+        .add(ConvTranspose1d::builder(4, 2, 3).stride(2).output_padding(1).build(&mut rng()));
+    let x = randn([2, 2, 5]);
+    let forward = |net: &Sequential<f64>, x: &Tensor<f64>| net.forward(x, &mut Mode::Eval);
+    assert_eq!(forward(&net, &x).shape(), &[2, 2, 12]);
+    gradcheck(|inputs| forward(&net, &inputs[0]), &[&x]).unwrap();
+    gradgradcheck(|inputs| forward(&net, &inputs[0]), &[&x]).unwrap();
+    check_parameters(net, |net| forward(net, &x));
+}
+
+/// An image is brought down to a code and back to its size, twice: by a transposed convolution, and by interpolation and
+/// pixel shuffle.
+#[test]
+fn autoencoder() {
+    let smooth = Interpolation::Linear { align_corners: false };
+    let encoder: Sequential<f64> = Sequential::new()
+        .add(Conv2d::builder(1, 4, 3).stride(2).padding(1).build(&mut rng()))
+        .add(GroupNorm::new(2, 4))
+        .add(Tanh)
+        .add(MaxPool2d::new(2));
+    let decoder: Sequential<f64> = Sequential::new()
+        .add(ConvTranspose2d::builder(4, 4, 4).stride(2).padding(1).build(&mut rng()))
+        .add(InstanceNorm2d::new(4).with_affine())
+        .add(Tanh)
+        .add(PixelShuffle(2))
+        .add(MaxPool2d::new(2).stride(1).padding(1))
+        .add(Upsample::new([8, 8], smooth))
+        .add(Conv2d::builder(1, 1, 3).same_padding().build(&mut rng()));
+    let net = Sequential::new().named("encoder", encoder).named("decoder", decoder);
+    let x = randn([2, 1, 8, 8]);
+    let forward = |net: &Sequential<f64>, x: &Tensor<f64>| net.call(x, &mut Mode::Train(&mut rng()));
+    assert_eq!(forward(&net, &x).shape(), x.shape());
+    gradcheck(|inputs| forward(&net, &inputs[0]), &[&x]).unwrap();
+    gradgradcheck(|inputs| forward(&net, &inputs[0]), &[&x]).unwrap();
+    check_parameters(net, |net| forward(net, &x));
 }

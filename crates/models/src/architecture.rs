@@ -1,23 +1,31 @@
 //! [`Architecture`]: a net described in plain data.
 
-use crate::{Cnn, Mlp, ModelError};
+use crate::{Cnn, CnnLstm, Mlp, ModelError, Recurrent, RecurrentKind};
 use chainrule_layers::Sequential;
 use chainrule_tensor::Rng;
 use serde::{Deserialize, Serialize};
 
 /// A net's kind and sizes. This is what is written into saved models.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "model", rename_all = "lowercase")]
+#[serde(tag = "model", rename_all = "kebab-case")]
 pub enum Architecture {
     /// A multilayer perceptron.
     Mlp(Mlp),
     /// A small convolutional net.
     Cnn(Cnn),
+    /// A plain recurrent net.
+    Rnn(Recurrent),
+    /// A recurrent net of LSTM layers.
+    Lstm(Recurrent),
+    /// A recurrent net of GRU layers.
+    Gru(Recurrent),
+    /// A convolutional net for each frame, an LSTM over the frames.
+    CnnLstm(CnnLstm),
 }
 
 impl Architecture {
     /// The names that [`by_name`](Architecture::by_name) knows.
-    pub const NAMES: [&'static str; 2] = ["mlp", "cnn"];
+    pub const NAMES: [&'static str; 6] = ["mlp", "cnn", "rnn", "lstm", "gru", "cnn-lstm"];
 
     /// The model of this name in its default sizes, for inputs of this shape.
     ///
@@ -27,6 +35,10 @@ impl Architecture {
         match name {
             "mlp" => Ok(Architecture::Mlp(Mlp::new(input, outputs))),
             "cnn" => Ok(Architecture::Cnn(Cnn::new(input, outputs))),
+            "rnn" => Ok(Architecture::Rnn(Recurrent::new(input, outputs))),
+            "lstm" => Ok(Architecture::Lstm(Recurrent::new(input, outputs))),
+            "gru" => Ok(Architecture::Gru(Recurrent::new(input, outputs))),
+            "cnn-lstm" => Ok(Architecture::CnnLstm(CnnLstm::new(input, outputs))),
             _ => Err(ModelError::UnknownName { name: name.into(), known: Self::NAMES.join(", ") }),
         }
     }
@@ -36,6 +48,10 @@ impl Architecture {
         match self {
             Architecture::Mlp(_) => "mlp",
             Architecture::Cnn(_) => "cnn",
+            Architecture::Rnn(_) => "rnn",
+            Architecture::Lstm(_) => "lstm",
+            Architecture::Gru(_) => "gru",
+            Architecture::CnnLstm(_) => "cnn-lstm",
         }
     }
 
@@ -44,6 +60,8 @@ impl Architecture {
         match self {
             Architecture::Mlp(mlp) => &mlp.input,
             Architecture::Cnn(cnn) => &cnn.input,
+            Architecture::Rnn(net) | Architecture::Lstm(net) | Architecture::Gru(net) => &net.input,
+            Architecture::CnnLstm(net) => &net.input,
         }
     }
 
@@ -52,6 +70,8 @@ impl Architecture {
         match self {
             Architecture::Mlp(mlp) => mlp.outputs,
             Architecture::Cnn(cnn) => cnn.outputs,
+            Architecture::Rnn(net) | Architecture::Lstm(net) | Architecture::Gru(net) => net.outputs,
+            Architecture::CnnLstm(net) => net.outputs,
         }
     }
 
@@ -64,6 +84,10 @@ impl Architecture {
         match self {
             Architecture::Mlp(mlp) => mlp.parameters(),
             Architecture::Cnn(cnn) => cnn.parameters(),
+            Architecture::Rnn(net) => net.parameters(RecurrentKind::Rnn),
+            Architecture::Lstm(net) => net.parameters(RecurrentKind::Lstm),
+            Architecture::Gru(net) => net.parameters(RecurrentKind::Gru),
+            Architecture::CnnLstm(net) => net.parameters(),
         }
     }
 
@@ -75,6 +99,10 @@ impl Architecture {
         match self {
             Architecture::Mlp(mlp) => mlp.build(rng),
             Architecture::Cnn(cnn) => cnn.build(rng),
+            Architecture::Rnn(net) => net.build(RecurrentKind::Rnn, rng),
+            Architecture::Lstm(net) => net.build(RecurrentKind::Lstm, rng),
+            Architecture::Gru(net) => net.build(RecurrentKind::Gru, rng),
+            Architecture::CnnLstm(net) => net.build(rng),
         }
     }
 }

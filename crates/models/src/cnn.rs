@@ -28,7 +28,7 @@ pub struct Cnn {
 
 /// The most numbers that a layer may put out for one image (256 MiB). Poolings let a huge image end in few weights, so that a
 /// file's size does not bound what running its net allocates.
-const LARGEST_OUTPUT: usize = 1 << 26;
+pub(crate) const LARGEST_OUTPUT: usize = 1 << 26;
 
 impl Cnn {
     /// Two stages of 32 and 64 channels, a dense layer of 128 units, dropout 0.25.
@@ -38,6 +38,18 @@ impl Cnn {
 
     /// How many numbers the net's parameters hold, or why the sizes make no net.
     pub(crate) fn parameters(&self) -> Result<usize, ModelError> {
+        let (weights, features) = self.stages()?;
+        let count = || {
+            let dense = features.checked_add(1)?.checked_mul(self.hidden)?;
+            let outputs = self.hidden.checked_add(1)?.checked_mul(self.outputs)?;
+            weights.checked_add(dense)?.checked_add(outputs)
+        };
+        let problem = "the sizes are too large".into();
+        count().ok_or(ModelError::Configuration { model: "cnn", problem })
+    }
+
+    /// How many numbers the parameters of the convolutions hold, and how many features they give.
+    pub(crate) fn stages(&self) -> Result<(usize, usize), ModelError> {
         let fail = |problem: String| Err(ModelError::Configuration { model: "cnn", problem });
         let Cnn { input, channels: stages, hidden, outputs, dropout } = self;
         let &[mut channels, mut height, mut width] = &input[..] else {
@@ -55,7 +67,7 @@ impl Cnn {
         }
         let product = |sizes: &[usize]| sizes.iter().try_fold(1usize, |n, &size| n.checked_mul(size));
         let fits = |sizes: &[usize]| product(sizes).is_some_and(|n| n <= LARGEST_OUTPUT);
-        let mut layers = Vec::new();
+        let mut weights = Some(0usize);
         for &filters in stages {
             if height < 2 || width < 2 {
                 return fail(format!("images of {:?} are too small for {} poolings", &input[1..], stages.len()));
@@ -63,21 +75,17 @@ impl Cnn {
             if !fits(&[channels, height, width]) || !fits(&[filters, height, width]) {
                 return fail(format!("images of {input:?} with {stages:?} channels are too large"));
             }
-            layers.push((product(&[channels, 9]), filters));
+            let filter = product(&[channels, 9]).and_then(|n| n.checked_add(1)?.checked_mul(filters));
+            weights = weights.zip(filter).and_then(|(total, n)| total.checked_add(n));
             (channels, height, width) = (filters, height / 2, width / 2);
         }
-        layers.push((product(&[channels, height, width]), *hidden));
-        layers.push((Some(*hidden), *outputs));
-        let total = layers.into_iter().try_fold(0usize, |total, (inputs, outputs)| {
-            total.checked_add(inputs?.checked_add(1)?.checked_mul(outputs)?)
-        });
-        total.map_or_else(|| fail("the sizes are too large".into()), Ok)
+        let features = product(&[channels, height, width]);
+        weights.zip(features).map_or_else(|| fail("the sizes are too large".into()), Ok)
     }
 
-    /// The net with fresh weights.
-    pub(crate) fn build(&self, rng: &mut Rng) -> Result<Sequential, ModelError> {
-        self.parameters()?;
-        let (mut channels, mut height, mut width) = (self.input[0], self.input[1], self.input[2]);
+    /// The convolutions with fresh weights, and the layer that flattens what they give.
+    pub(crate) fn build_stages(&self, rng: &mut Rng) -> Sequential {
+        let mut channels = self.input[0];
         let mut net = Sequential::new();
         for (i, &filters) in self.channels.iter().enumerate() {
             let i = i + 1;
@@ -85,10 +93,17 @@ impl Cnn {
                 .named(format!("conv{i}"), Conv2d::builder(channels, filters, 3).padding(1).build(rng))
                 .named(format!("relu{i}"), Relu)
                 .named(format!("pool{i}"), MaxPool2d::new(2));
-            (channels, height, width) = (filters, height / 2, width / 2);
+            channels = filters;
         }
-        net = net.named("flatten", Flatten::new());
-        let dense = [(channels * height * width, self.hidden), (self.hidden, self.outputs)];
+        net.named("flatten", Flatten::new())
+    }
+
+    /// The net with fresh weights.
+    pub(crate) fn build(&self, rng: &mut Rng) -> Result<Sequential, ModelError> {
+        self.parameters()?;
+        let (_, features) = self.stages()?;
+        let mut net = self.build_stages(rng);
+        let dense = [(features, self.hidden), (self.hidden, self.outputs)];
         for (i, (inputs, outputs)) in dense.into_iter().enumerate() {
             if self.dropout > 0.0 {
                 net = net.named(format!("dropout{}", i + 1), Dropout::new(self.dropout));

@@ -1,6 +1,6 @@
 //! Models: nets built from a configuration, with all that is needed to use them again.
 //!
-//! * [`Architecture`] describes a net in plain data: [`Mlp`], [`Cnn`]. [`Architecture::build`] makes it.
+//! * [`Architecture`] describes a net in plain data: [`Mlp`], [`Cnn`], [`Recurrent`], [`CnnLstm`]. [`Architecture::build`] makes it.
 //! * [`Classifier`] is a net with its classes and the scaling of its inputs; it is saved as one safetensors file, weights
 //!   under their usual names and the configuration in the metadata.
 //! * [`Forecaster`] continues time series in the same way, [`LanguageModel`] text. [`Saved`] loads any of the three.
@@ -20,6 +20,7 @@ mod language_model;
 mod language_net;
 mod mlp;
 mod recurrence;
+mod recurrent;
 mod recurrent_language_net;
 mod saved;
 
@@ -37,5 +38,6 @@ pub use language_model::{LanguageModel, LanguageModelConfig, LanguageObjective, 
 pub use language_net::{LanguageNet, LanguageNetConfig};
 pub use mlp::Mlp;
 pub use recurrence::{Recurrence, RecurrentKind, RecurrentState};
+pub use recurrent::{CnnLstm, Recurrent};
 pub use recurrent_language_net::{RecurrentLanguageNet, RecurrentLanguageNetConfig};
 pub use saved::Saved;

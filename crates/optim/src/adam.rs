@@ -16,41 +16,44 @@
 //! Sources: D. Kingma, J. Ba, "Adam" (2015); S. Reddi et al., "On the convergence of Adam and beyond" (2018); I. Loshchilov,
 //! F. Hutter, "Decoupled weight decay regularization" (2019).
 
-use crate::memory::Memory;
-use crate::rules::{demand, fraction, not_negative};
-use crate::{OptimError, Optimizer, OptimizerState};
-use chainrule_kernels::update::{self, AdamSlot};
-use chainrule_layers::Module;
-use chainrule_tensor::{Gradients, Real};
+use crate::element_wise::{ElementWise, Method, Setting, number, yes_no};
+use crate::rules::{fraction, not_negative};
+use chainrule_kernels::update::{self, Options};
+use chainrule_tensor::Real;
 
-const NAME: &str = "Adam";
-
-/// Adam, with AMSGrad and AdamW as options.
+/// Adam, with AMSGrad and decoupled weight decay as options; [`AdamW`](crate::AdamW) has the latter as a matter of course.
 ///
 /// ```
 /// use chainrule_optim::Adam;
-/// let adam: Adam = Adam::new(1e-3).betas(0.9, 0.999).eps(1e-8);
-/// let adamw: Adam = Adam::new(1e-3).weight_decay(0.01).decoupled(true);
+/// let opt: Adam = Adam::new(1e-3).betas(0.9, 0.999).eps(1e-8).amsgrad(true);
 /// ```
-#[derive(Clone, Debug)]
-pub struct Adam<T: Real = f32> {
-    options: update::Adam,
-    amsgrad: bool,
-    /// `m`, `v` and the largest `v` of each parameter.
-    memory: Memory<T, 3>,
+pub type Adam<T = f32> = ElementWise<AdamMethod, T>;
+
+/// What is particular to [`Adam`].
+#[derive(Clone, Copy, Debug)]
+pub enum AdamMethod {}
+
+impl Method for AdamMethod {
+    type Rule = update::Adam;
+    const NAME: &'static str = "Adam";
+    const ARRAYS: [&'static str; 3] = ["exp_avg", "exp_avg_sq", "max_exp_avg_sq"];
+    const SETTINGS: &'static [Setting<update::Adam>] = &[
+        number!("beta1", fraction, |o| o.rule.beta1),
+        number!("beta2", fraction, |o| o.rule.beta2),
+        number!("eps", not_negative, |o| o.rule.eps),
+        yes_no!("amsgrad", |o| o.rule.amsgrad),
+        yes_no!("decoupled", |o| o.decoupled),
+    ];
 }
 
 impl<T: Real> Adam<T> {
-    /// Adam with this learning rate, betas 0.9 and 0.999, eps 1e-8, and no weight decay.
+    /// Adam with this learning rate (PyTorch takes 1e-3), betas 0.9 and 0.999, eps 1e-8, and no weight decay.
     ///
     /// # Panics
     /// If `lr` is negative or not finite.
     #[track_caller]
     pub fn new(lr: f64) -> Self {
-        demand(NAME, not_negative("lr", lr));
-        let options = update::Adam { lr, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.0, decoupled: false };
-        let memory = Memory::new(NAME, ["exp_avg", "exp_avg_sq", "max_exp_avg_sq"]);
-        Adam { options, amsgrad: false, memory }
+        Self::start(Options::new(lr, update::Adam { beta1: 0.9, beta2: 0.999, eps: 1e-8, amsgrad: false }))
     }
 
     /// How much the mean gradient and the mean squared gradient keep of their past. Default 0.9 and 0.999.
@@ -59,11 +62,8 @@ impl<T: Real> Adam<T> {
     /// If one is not in `[0, 1)`.
     #[must_use]
     #[track_caller]
-    pub fn betas(mut self, beta1: f64, beta2: f64) -> Self {
-        demand(NAME, fraction("beta1", beta1));
-        demand(NAME, fraction("beta2", beta2));
-        (self.options.beta1, self.options.beta2) = (beta1, beta2);
-        self
+    pub fn betas(self, beta1: f64, beta2: f64) -> Self {
+        self.with("beta1", beta1).with("beta2", beta2)
     }
 
     /// What is added to the root, against division by zero. Default 1e-8.
@@ -72,100 +72,21 @@ impl<T: Real> Adam<T> {
     /// If it is negative or not finite.
     #[must_use]
     #[track_caller]
-    pub fn eps(mut self, eps: f64) -> Self {
-        demand(NAME, not_negative("eps", eps));
-        self.options.eps = eps;
-        self
-    }
-
-    /// How much of the parameter is added to its gradient, or, decoupled, taken off the parameter. Default 0.
-    ///
-    /// # Panics
-    /// If it is negative or not finite.
-    #[must_use]
-    #[track_caller]
-    pub fn weight_decay(mut self, weight_decay: f64) -> Self {
-        demand(NAME, not_negative("weight_decay", weight_decay));
-        self.options.weight_decay = weight_decay;
-        self
-    }
-
-    /// Whether the weight decay is taken off the parameter and leaves the gradient alone: AdamW. Default false.
-    #[must_use]
-    pub fn decoupled(mut self, decoupled: bool) -> Self {
-        self.options.decoupled = decoupled;
-        self
+    pub fn eps(self, eps: f64) -> Self {
+        self.with("eps", eps)
     }
 
     /// Whether to divide by the root of the largest mean squared gradient so far, so that steps never grow again: AMSGrad.
     /// Default false.
     #[must_use]
-    pub fn amsgrad(mut self, amsgrad: bool) -> Self {
-        self.amsgrad = amsgrad;
-        self
-    }
-}
-
-impl<T: Real> Optimizer<T> for Adam<T> {
-    #[track_caller]
-    fn step(&mut self, model: &mut dyn Module<T>, grads: &Gradients<T>) {
-        let wanted = [true, true, self.amsgrad];
-        let mut changes = self.memory.changes(model, grads);
-        let mut slots = Vec::with_capacity(changes.len());
-        for change in &mut changes {
-            let param = change.param.values_mut();
-            // A damaged file may claim any count.
-            let step = change.record.steps.saturating_add(1);
-            change.record.steps = step;
-            if let [Some(mean), Some(square), max_square] = change.record.arrays(param.len(), wanted) {
-                slots.push(AdamSlot { param, grad: &change.grad, mean, square, max_square, step });
-            }
-        }
-        update::adam(&self.options, &mut slots);
+    pub fn amsgrad(self, amsgrad: bool) -> Self {
+        self.with("amsgrad", amsgrad)
     }
 
-    fn lr(&self) -> f64 {
-        self.options.lr
-    }
-
-    #[track_caller]
-    fn set_lr(&mut self, lr: f64) {
-        demand(NAME, not_negative("lr", lr));
-        self.options.lr = lr;
-    }
-
-    fn state(&self) -> OptimizerState<T> {
-        let update::Adam { lr, beta1, beta2, eps, weight_decay, decoupled } = self.options;
-        self.memory.state(&[
-            ("lr", lr),
-            ("beta1", beta1),
-            ("beta2", beta2),
-            ("eps", eps),
-            ("weight_decay", weight_decay),
-            ("decoupled", f64::from(u8::from(decoupled))),
-            ("amsgrad", f64::from(u8::from(self.amsgrad))),
-        ])
-    }
-
-    fn load_state(&mut self, state: &OptimizerState<T>) -> Result<(), OptimError> {
-        state.check(NAME, &["lr", "beta1", "beta2", "eps", "weight_decay", "decoupled", "amsgrad"])?;
-        let options = update::Adam {
-            lr: state.option("lr")?,
-            beta1: state.option("beta1")?,
-            beta2: state.option("beta2")?,
-            eps: state.option("eps")?,
-            weight_decay: state.option("weight_decay")?,
-            decoupled: state.flag("decoupled")?,
-        };
-        not_negative("lr", options.lr)?;
-        fraction("beta1", options.beta1)?;
-        fraction("beta2", options.beta2)?;
-        not_negative("eps", options.eps)?;
-        not_negative("weight_decay", options.weight_decay)?;
-        let amsgrad = state.flag("amsgrad")?;
-        self.memory = self.memory.restored(state, [true, true, amsgrad])?;
-        (self.options, self.amsgrad) = (options, amsgrad);
-        Ok(())
+    /// Whether the weight decay is taken off the parameter and leaves the gradient alone ([`AdamW`](crate::AdamW)). Default false.
+    #[must_use]
+    pub fn decoupled(self, decoupled: bool) -> Self {
+        self.with("decoupled", decoupled)
     }
 }
 
@@ -173,6 +94,7 @@ impl<T: Real> Optimizer<T> for Adam<T> {
 mod tests {
     use super::*;
     use crate::testing::{ends_as_in_pytorch, follows};
+    use crate::{Groups, Optimizer};
     use chainrule_layers::Param;
     use chainrule_tensor::Tensor;
 

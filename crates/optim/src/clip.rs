@@ -40,17 +40,13 @@ pub fn clip_grad_norm<T: Real>(grads: &mut Gradients<T>, max_norm: f64) -> f64 {
 #[track_caller]
 pub fn clip_grad_value<T: Real>(grads: &mut Gradients<T>, limit: f64) {
     assert!(limit >= 0.0, "clip_grad_value: limit must be at least 0, got {limit}");
-    let limit = T::from_f64(limit);
-    for gradient in grads.iter_mut() {
-        for g in values_mut(gradient) {
-            *g = g.maximum(-limit).minimum(limit);
-        }
-    }
+    let mut slices: Vec<&mut [T]> = grads.iter_mut().map(values_mut).collect();
+    update::clamp(&mut slices, T::from_f64(limit));
 }
 
 /// A gradient's values, to change them. A tracked one (of a backward pass that can itself be differentiated) leaves its
 /// graph, as what becomes of it is no longer that graph's result.
-fn values_mut<T: Real>(gradient: &mut Tensor<T>) -> &mut [T] {
+pub(crate) fn values_mut<T: Real>(gradient: &mut Tensor<T>) -> &mut [T] {
     if gradient.is_tracked() {
         *gradient = gradient.detach();
     }

@@ -12,14 +12,11 @@
 //!
 //! Source: I. Sutskever et al., "On the importance of initialization and momentum in deep learning" (2013).
 
-use crate::memory::Memory;
-use crate::rules::{demand, finite, not_negative};
-use crate::{OptimError, Optimizer, OptimizerState};
-use chainrule_kernels::update::{self, SgdSlot};
-use chainrule_layers::Module;
-use chainrule_tensor::{Gradients, Real};
-
-const NAME: &str = "Sgd";
+use crate::OptimError;
+use crate::element_wise::{ElementWise, Method, Setting, number, yes_no};
+use crate::rules::{finite, not_negative};
+use chainrule_kernels::update::{self, Options};
+use chainrule_tensor::Real;
 
 /// Stochastic gradient descent with momentum and weight decay.
 ///
@@ -27,11 +24,33 @@ const NAME: &str = "Sgd";
 /// use chainrule_optim::Sgd;
 /// let opt: Sgd = Sgd::new(0.1).momentum(0.9).nesterov(true).weight_decay(5e-4);
 /// ```
-#[derive(Clone, Debug)]
-pub struct Sgd<T: Real = f32> {
-    options: update::Sgd,
-    /// The direction of each parameter.
-    memory: Memory<T, 1>,
+pub type Sgd<T = f32> = ElementWise<SgdMethod, T>;
+
+/// What is particular to [`Sgd`].
+#[derive(Clone, Copy, Debug)]
+pub enum SgdMethod {}
+
+impl Method for SgdMethod {
+    type Rule = update::Sgd;
+    const NAME: &'static str = "Sgd";
+    const ARRAYS: [&'static str; 3] = ["momentum_buffer", "", ""];
+    const SETTINGS: &'static [Setting<update::Sgd>] = &[
+        number!("momentum", not_negative, |o| o.rule.momentum),
+        number!("dampening", finite, |o| o.rule.dampening),
+        yes_no!("nesterov", |o| o.rule.nesterov),
+    ];
+
+    fn check(options: &Options<update::Sgd>) -> Result<(), OptimError> {
+        let update::Sgd { momentum, dampening, nesterov } = options.rule;
+        if nesterov && (momentum == 0.0 || dampening != 0.0) {
+            return Err(OptimError::Contradiction("nesterov needs a momentum above 0 and no dampening"));
+        }
+        Ok(())
+    }
+
+    fn remembers(options: &Options<update::Sgd>) -> bool {
+        options.rule.momentum != 0.0
+    }
 }
 
 impl<T: Real> Sgd<T> {
@@ -41,9 +60,7 @@ impl<T: Real> Sgd<T> {
     /// If `lr` is negative or not finite.
     #[track_caller]
     pub fn new(lr: f64) -> Self {
-        demand(NAME, not_negative("lr", lr));
-        let options = update::Sgd { lr, momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.0 };
-        Sgd { options, memory: Memory::new(NAME, ["momentum_buffer"]) }
+        Self::start(Options::new(lr, update::Sgd { momentum: 0.0, dampening: 0.0, nesterov: false }))
     }
 
     /// How much of the last step's direction is kept. Default 0: none.
@@ -52,10 +69,8 @@ impl<T: Real> Sgd<T> {
     /// If it is negative or not finite.
     #[must_use]
     #[track_caller]
-    pub fn momentum(mut self, momentum: f64) -> Self {
-        demand(NAME, not_negative("momentum", momentum));
-        self.options.momentum = momentum;
-        self
+    pub fn momentum(self, momentum: f64) -> Self {
+        self.with("momentum", momentum)
     }
 
     /// How much the gradient's part in the direction is weakened. Default 0.
@@ -64,110 +79,25 @@ impl<T: Real> Sgd<T> {
     /// If it is not finite.
     #[must_use]
     #[track_caller]
-    pub fn dampening(mut self, dampening: f64) -> Self {
-        demand(NAME, finite("dampening", dampening));
-        self.options.dampening = dampening;
-        self
+    pub fn dampening(self, dampening: f64) -> Self {
+        self.with("dampening", dampening)
     }
 
     /// Whether to step along the direction as it will be (Nesterov). Needs momentum, and no dampening: the first step
     /// panics otherwise, so that the settings can come in any order. Default false.
     #[must_use]
-    pub fn nesterov(mut self, nesterov: bool) -> Self {
-        self.options.nesterov = nesterov;
-        self
-    }
-
-    /// How much of the parameter is added to its gradient. Default 0.
-    ///
-    /// # Panics
-    /// If it is negative or not finite.
-    #[must_use]
-    #[track_caller]
-    pub fn weight_decay(mut self, weight_decay: f64) -> Self {
-        demand(NAME, not_negative("weight_decay", weight_decay));
-        self.options.weight_decay = weight_decay;
-        self
-    }
-
-    fn has_momentum(options: &update::Sgd) -> bool {
-        options.momentum != 0.0
-    }
-}
-
-/// That Nesterov's direction has what it needs.
-fn nesterov_rule(options: &update::Sgd) -> Result<(), OptimError> {
-    if options.nesterov && (options.momentum == 0.0 || options.dampening != 0.0) {
-        return Err(OptimError::Contradiction("nesterov needs a momentum above 0 and no dampening"));
-    }
-    Ok(())
-}
-
-impl<T: Real> Optimizer<T> for Sgd<T> {
-    #[track_caller]
-    fn step(&mut self, model: &mut dyn Module<T>, grads: &Gradients<T>) {
-        demand(NAME, nesterov_rule(&self.options));
-        let has_momentum = Self::has_momentum(&self.options);
-        let mut changes = self.memory.changes(model, grads);
-        let mut slots = Vec::with_capacity(changes.len());
-        for change in &mut changes {
-            let param = change.param.values_mut();
-            let first = change.record.steps == 0;
-            // A damaged file may claim any count.
-            change.record.steps = change.record.steps.saturating_add(u64::from(has_momentum));
-            let [buffer] = change.record.arrays(param.len(), [has_momentum]);
-            slots.push(SgdSlot { param, grad: &change.grad, buffer, first });
-        }
-        update::sgd(&self.options, &mut slots);
-    }
-
-    fn lr(&self) -> f64 {
-        self.options.lr
-    }
-
-    #[track_caller]
-    fn set_lr(&mut self, lr: f64) {
-        demand(NAME, not_negative("lr", lr));
-        self.options.lr = lr;
-    }
-
-    fn state(&self) -> OptimizerState<T> {
-        let update::Sgd { lr, momentum, dampening, nesterov, weight_decay } = self.options;
-        self.memory.state(&[
-            ("lr", lr),
-            ("momentum", momentum),
-            ("dampening", dampening),
-            ("nesterov", f64::from(u8::from(nesterov))),
-            ("weight_decay", weight_decay),
-        ])
-    }
-
-    fn load_state(&mut self, state: &OptimizerState<T>) -> Result<(), OptimError> {
-        state.check(NAME, &["lr", "momentum", "dampening", "nesterov", "weight_decay"])?;
-        let options = update::Sgd {
-            lr: state.option("lr")?,
-            momentum: state.option("momentum")?,
-            dampening: state.option("dampening")?,
-            nesterov: state.flag("nesterov")?,
-            weight_decay: state.option("weight_decay")?,
-        };
-        not_negative("lr", options.lr)?;
-        not_negative("momentum", options.momentum)?;
-        finite("dampening", options.dampening)?;
-        not_negative("weight_decay", options.weight_decay)?;
-        nesterov_rule(&options)?;
-        self.memory = self.memory.restored(state, [Self::has_momentum(&options)])?;
-        self.options = options;
-        Ok(())
+    pub fn nesterov(self, nesterov: bool) -> Self {
+        self.with("nesterov", nesterov)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Optimizer;
     use crate::testing::{ends_as_in_pytorch, follows};
     use chainrule_layers::Param;
-    use chainrule_tensor::Tensor;
+    use chainrule_tensor::{Gradients, Tensor};
 
     #[test]
     fn two_steps_by_hand() {

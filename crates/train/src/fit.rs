@@ -92,7 +92,7 @@ pub fn fit<N: Module, O: Objective<N> + ?Sized>(
     progress: &mut dyn Progress,
 ) -> Result<Vec<EpochMetrics>, FitError> {
     let mut history = Vec::new();
-    let initial_lr = optimizer.lr();
+    let rates = rates(optimizer);
     let mut step = 0.0;
     for epoch in 1..=options.epochs {
         let started = Instant::now();
@@ -112,7 +112,7 @@ pub fn fit<N: Module, O: Objective<N> + ?Sized>(
                 clip_grad_norm(&mut grads, norm);
             }
             if options.anneal {
-                optimizer.set_lr(initial_lr * (1.0 - step / steps));
+                set_rates(optimizer, &rates, 1.0 - step / steps);
             }
             optimizer.step(net, &grads);
             step += 1.0;
@@ -131,11 +131,21 @@ pub fn fit<N: Module, O: Objective<N> + ?Sized>(
         progress.epoch_done(&metrics);
         history.push(metrics);
     }
-    optimizer.set_lr(initial_lr);
+    set_rates(optimizer, &rates, 1.0);
     // The last step's effect shows in no batch's loss.
     let state = net.state_dict();
     match state.iter().find(|(_, value)| value.view().iter().any(|x| !x.is_finite())) {
         Some((name, _)) => Err(FitError::NotFinite { parameter: name.into() }),
         None => Ok(history),
     }
+}
+
+/// The learning rates of all groups.
+fn rates(optimizer: &dyn Optimizer) -> Vec<f64> {
+    (0..optimizer.groups()).filter_map(|group| optimizer.option(group, "lr")).collect()
+}
+
+/// Sets each group's rate to a share of what it was.
+fn set_rates(optimizer: &mut dyn Optimizer, rates: &[f64], share: f64) {
+    rates.iter().enumerate().for_each(|(group, rate)| optimizer.set_option(group, "lr", rate * share));
 }

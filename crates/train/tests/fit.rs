@@ -2,7 +2,7 @@
 
 use chainrule_data::Dataset;
 use chainrule_layers::{Linear, Module, Relu, Sequential};
-use chainrule_optim::{Adam, Optimizer, Sgd};
+use chainrule_optim::{Adam, Groups, Optimizer, Sgd};
 use chainrule_tensor::{Rng, Tensor};
 use chainrule_train::{EpochMetrics, FitError, FitOptions, Progress, Silent, evaluate, fit, predict_probabilities};
 

@@ -26,7 +26,17 @@ pub(super) fn applies(geometry: &Conv2d) -> bool {
 /// The windows of the planes, which are those of a pooling.
 fn windows(geometry: &Conv2d) -> Pool2d {
     let Conv2d { input, kernel, stride, padding, dilation, .. } = *geometry;
-    Pool2d { planes: 1, input, kernel, stride, padding, dilation, ceil_mode: false, count_include_pad: true }
+    Pool2d {
+        planes: 1,
+        input,
+        kernel,
+        stride,
+        padding,
+        dilation,
+        ceil_mode: false,
+        count_include_pad: true,
+        divisor: None,
+    }
 }
 
 /// `y += w * x` over one plane.

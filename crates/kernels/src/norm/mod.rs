@@ -2,19 +2,22 @@
 //!
 //! * [`batch_norm`]: each channel over a batch, and over the positions of its images;
 //! * [`layer_norm`]: each row by itself;
+//! * [`group_norm`]: each group of channels of each sample;
 //! * [`rms_norm`]: each row by itself, by its length alone.
 //!
-//! The first two rest on moments that lose no digits, however long the data and however far from 0 their mean.
+//! The first three rest on moments that lose no digits, however long the data and however far from 0 their mean.
 
 // The kernels take slices and sizes, one by one: structs of references would only move the names.
 #![allow(clippy::too_many_arguments)]
 
 mod batch;
 mod channels;
+mod group;
 mod layer;
 mod rms;
 
 pub use batch::{BatchNormKernels, batch_norm, batch_norm_backward, batch_stats};
+pub use group::{GroupNormKernels, group_norm, group_norm_backward};
 pub use layer::{LayerNormKernels, layer_norm, layer_norm_backward};
 pub use rms::{RmsNormKernels, rms_norm, rms_norm_backward};
 

@@ -51,7 +51,7 @@ fn any(rng: &mut SmallRng) -> Pool2d {
     let padding = kernel.map(|k| rng.random_range(0..=k / 2));
     let (ceil_mode, count_include_pad) = (rng.random_bool(0.5), rng.random_bool(0.5));
     let planes = rng.random_range(0..=5);
-    Pool2d { planes, input, kernel, stride, padding, dilation, ceil_mode, count_include_pad }
+    Pool2d { planes, input, kernel, stride, padding, dilation, ceil_mode, count_include_pad, divisor: None }
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn maxima_agree_with_the_definition() {
         let g: Vec<f32> = (0..y.len()).map(|i| i as f32).collect();
         let (mut dx, mut expected) = (vec![f32::NAN; x.len()], vec![0.0; x.len()]);
         let mut gathered = vec![f32::NAN; y.len()];
-        gather(&geometry, &x, &argmax, &mut gathered);
+        gather(geometry.planes, &x, &argmax, &mut gathered);
         each(&geometry, |plane, at, i, j| {
             let x = &x[plane * size..];
             let mut best = None;
@@ -85,7 +85,7 @@ fn maxima_agree_with_the_definition() {
                 None => assert_eq!((y[at], argmax[at], gathered[at]), (f32::NEG_INFINITY, NOWHERE, 0.0)),
             }
         });
-        max_backward(&geometry, &g, &argmax, &mut dx);
+        scatter(geometry.planes, &g, &argmax, &mut dx);
         assert_eq!(dx, expected, "{geometry:?}");
     }
 }
@@ -121,6 +121,7 @@ const TWO: Pool2d = Pool2d {
     dilation: [1, 1],
     ceil_mode: false,
     count_include_pad: true,
+    divisor: None,
 };
 
 #[test]
@@ -157,7 +158,7 @@ fn bits_do_not_depend_on_the_number_of_threads() {
             let (mut argmax, mut mean) = (vec![0; y.len()], y.clone());
             let (mut dx, mut dmean) = (vec![0.0; x.len()], vec![0.0; x.len()]);
             max_forward(&geometry, &x, &mut y, &mut argmax);
-            max_backward(&geometry, &y, &argmax, &mut dx);
+            scatter(geometry.planes, &y, &argmax, &mut dx);
             avg_forward(&geometry, &x, &mut mean);
             avg_backward(&geometry, &mean, &mut dmean);
             (y, argmax, mean, dx, dmean)

@@ -126,12 +126,16 @@ pub(super) fn backward<T: Real>(
         slopes: Place::new(&mut slopes, stride),
         zeros: &zeros,
     };
-    plan::for_rows(sequence, |rows| {
-        for k in (0..steps).rev() {
-            // SAFETY: the parts of the batch share no row.
-            unsafe {
-                pass.gates(k, rows.clone(), 0..hidden);
-                pass.multiply(k, rows.clone(), 0..hidden);
+    // Each round takes the gradients of the step behind to this one's state, then through this one's gates: so a thread that has
+    // a share of the units finds what it needs in its own, but for the gates of the step behind.
+    plan::for_steps(sequence, steps + 1, |round, rows, units| {
+        // SAFETY: no two calls work on the same units of the same sample, and a sample's rounds come one after another.
+        unsafe {
+            if round > 0 {
+                pass.multiply(steps - round, rows.clone(), units.clone());
+            }
+            if round < steps {
+                pass.gates(steps - 1 - round, rows, units);
             }
         }
     });
@@ -215,17 +219,14 @@ impl<T: Real> Pass<'_, T> {
     unsafe fn multiply(&self, k: usize, rows: Range<usize>, units: Range<usize>) {
         let Sequence { cell, batch, hidden, weight_hh, .. } = *self.sequence;
         let (stride, width) = (self.sequence.stride(), block_width::<T>());
-        if rows.is_empty() {
-            return;
-        }
         let first = self.slopes.at(self.sequence.time(k) * batch + rows.start, cell.recurrent_block() * hidden);
         let terms = cell.gates() * hidden;
         // SAFETY: the gates of the step are done, and nobody changes their gradients any more.
         let slopes = unsafe { first.slice((rows.len() - 1) * stride + terms) };
         let slopes = Mat::new(slopes, rows.len(), terms, stride, 1);
-        for start in units.step_by(width) {
+        for start in units.clone().step_by(width) {
             let block = start / width;
-            let count = (hidden - start).min(width);
+            let count = (units.end - start).min(width);
             let weight = match &self.panels {
                 // Whole registers, so that the product reads the panel in place.
                 Some(panels) => Mat::new(panels.get(block), terms, count.next_multiple_of(LANES.min(width)), width, 1),

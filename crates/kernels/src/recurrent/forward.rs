@@ -108,13 +108,8 @@ pub(super) fn forward<T: Real>(sequence: &Sequence<'_, T>, states: &mut [T], gat
         memory: Place::new(memory, hidden),
         zeros: &zeros,
     };
-    plan::for_rows(sequence, |rows| {
-        let mut scratch = Buffer::unspecified(rows.len() * cell.gates() * block_width::<T>());
-        for k in 0..steps {
-            // SAFETY: the parts of the batch share no row.
-            unsafe { pass.step(k, rows.clone(), 0..hidden, &mut scratch) };
-        }
-    });
+    // SAFETY: no two calls work on the same units of the same sample, and a sample's steps come one after another.
+    plan::for_steps(sequence, steps, |k, rows, units| unsafe { pass.step(k, rows, units) });
 }
 
 /// The input's share of all gates of all steps, with the biases.
@@ -147,11 +142,12 @@ impl<T: Real> Pass<'_, T> {
     ///
     /// # Safety
     /// The samples' step before is done in all units, and nobody else works on these samples and units.
-    unsafe fn step(&self, k: usize, rows: Range<usize>, units: Range<usize>, scratch: &mut [T]) {
+    unsafe fn step(&self, k: usize, rows: Range<usize>, units: Range<usize>) {
         let Sequence { cell, batch, hidden, bias, lengths, .. } = *self.sequence;
-        if rows.is_empty() {
-            return;
-        }
+        let gates = cell.gates();
+        // Products with weights that are not packed take all units at once.
+        let width = if self.panels.is_some() { block_width::<T>() } else { units.len().next_multiple_of(LANES) };
+        let mut scratch = Buffer::unspecified(rows.len() * gates * width);
         let time = self.sequence.time(k);
         // The states before the step: those of the step before, or the initial ones.
         let before = |places: Place<T>, initial: Option<&[T]>| match (k, initial) {
@@ -166,14 +162,13 @@ impl<T: Real> Pass<'_, T> {
         if !has_state {
             scratch.fill(T::ZERO);
         }
-        let (gates, width) = (cell.gates(), block_width::<T>());
         for start in units.clone().step_by(width) {
             let count = (units.end - start).min(width);
             if has_state {
                 // SAFETY: the step before is done, and nobody changes its states any more.
                 let h = Mat::row_major(unsafe { state_before.slice(rows.len() * hidden) }, rows.len(), hidden);
                 for gate in 0..gates {
-                    self.multiply(h, start, count, gate, &mut scratch[gate * width..]);
+                    self.multiply(h, start, count, gate, (&mut scratch[gate * width..], gates * width));
                 }
             }
             let candidate = bias.filter(|_| cell == Cell::Gru).map(|(_, hh)| Place::read_only(&hh[2 * hidden..], 0));
@@ -182,7 +177,7 @@ impl<T: Real> Pass<'_, T> {
                 units: count,
                 hidden,
                 saved: self.gates.at(first, start),
-                product: Place::new(scratch, gates * width),
+                product: Place::new(&mut scratch, gates * width),
                 width,
                 candidate_bias: candidate.map(|bias| bias.at(0, start)),
                 state_before: state_before.at(0, start),
@@ -201,23 +196,21 @@ impl<T: Real> Pass<'_, T> {
         }
     }
 
-    /// A gate's share of the state, for the units of a block.
-    fn multiply(&self, h: Mat<'_, T>, start: usize, count: usize, gate: usize, out: &mut [T]) {
+    /// A gate's share of the state, for some units, into rows of numbers that begin at a distance from each other.
+    fn multiply(&self, h: Mat<'_, T>, start: usize, count: usize, gate: usize, (out, stride): (&mut [T], usize)) {
         let Sequence { cell, hidden, weight_hh, .. } = *self.sequence;
-        let width = block_width::<T>();
-        let (weight, cols) = match &self.panels {
+        let weight = match &self.panels {
             Some(panels) => {
-                let panel = panels.get(start / width * cell.gates() + gate);
+                let width = block_width::<T>();
                 // Whole registers, so that the product reads the panel in place.
                 let cols = count.next_multiple_of(LANES.min(width));
-                (Mat::new(panel, hidden, cols, width, 1), cols)
+                Mat::new(panels.get(start / width * cell.gates() + gate), hidden, cols, width, 1)
             }
             None => {
                 let rows = &weight_hh[(gate * hidden + start) * hidden..][..count * hidden];
-                (Mat::row_major(rows, count, hidden).t(), count)
+                Mat::row_major(rows, count, hidden).t()
             }
         };
-        debug_assert!(cols <= width);
-        product(h, weight, out, cell.gates() * width, Epilogue::plain(Accum::Replace));
+        product(h, weight, out, stride, Epilogue::plain(Accum::Replace));
     }
 }

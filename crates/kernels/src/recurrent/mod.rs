@@ -14,12 +14,12 @@
 //! The work is cut such that little is left to do in order:
 //!
 //! 1. The input's share of `a` is one product for all steps.
-//! 2. Each step multiplies the state with `W_hh`, packed once ([`panels`]), 32 units of the state at a time, and runs the
+//! 2. Each step multiplies the state with `W_hh`, packed once (`panels`), 32 units of the state at a time, and runs the
 //!    gates on those units while the product is in the first-level cache (`lstm`, `gru`, `rnn`).
 //! 3. Backward, each step runs the gates' derivatives, then takes their product with `W_hh` to the step before.
 //! 4. The gradients of the weights are one product each over all steps; so is the input's.
 //!
-//! Threads ([`plan`]) take some samples each through all steps, and never wait for each other; where there are too few samples,
+//! Threads (`plan`) take some samples each through all steps, and never wait for each other; where there are too few samples,
 //! they share the units of every step. Either way the cut depends on the sizes alone.
 //!
 //! Samples may be shorter than the sequence: the state passes a step beyond a sample's length unchanged, and no gradient

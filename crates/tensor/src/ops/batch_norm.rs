@@ -39,6 +39,13 @@ impl<T: Real> Op<T> for BatchNorm<T> {
     fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
         let (weight_at, bias_at) = positions(self.weight.is_some());
         let has_bias = inputs.len() > bias_at;
+        if self.x.numel() == 0 {
+            // What has no mean has no gradient either, rather than one that is not a number.
+            let channels = || Tensor::zeros(self.x.shape()[1]);
+            inputs.add(0, || grad);
+            (1..inputs.len()).for_each(|i| inputs.add(i, channels));
+            return;
+        }
         if inputs.is_tracked() {
             let others = other_dims(self.x.rank());
             let z = self.normalized();
@@ -92,28 +99,29 @@ impl<T: Real> BatchNorm<T> {
 }
 
 /// All dimensions but the channels'.
-fn other_dims(rank: usize) -> Vec<usize> {
+pub(super) fn other_dims(rank: usize) -> Vec<usize> {
     (0..rank).filter(|&d| d != 1).collect()
 }
 
 /// A number for each channel, shaped to broadcast over the others.
-fn per_channel<T: Real>(x: &Tensor<T>, rank: usize) -> Tensor<T> {
+pub(super) fn per_channel<T: Real>(x: &Tensor<T>, rank: usize) -> Tensor<T> {
     let shape: Vec<usize> = (0..rank).map(|d| if d == 1 { x.numel() } else { 1 }).collect();
     x.reshape(shape)
 }
 
 /// Samples, channels, and elements of a channel in one sample.
-fn extent(shape: &Shape) -> (usize, usize, usize) {
+pub(super) fn extent(shape: &Shape) -> (usize, usize, usize) {
     (shape[0], shape[1], shape[2..].iter().product())
 }
 
 impl<T: Real> Tensor<T> {
     /// Normalizes each channel of `[N, C, ..]` over the batch to mean 0 and variance 1, then scales and shifts it.
     ///
-    /// Returns the result, and the batch's mean and (biased) variance of each channel, untracked, for running estimates.
+    /// Returns the result, and the batch's mean and (biased) variance of each channel, untracked, for running estimates; both are
+    /// NaN for an empty batch.
     ///
     /// # Panics
-    /// If there are fewer than two dimensions, a channel has no element, or `weight` or `bias` is not `[C]`.
+    /// If there are fewer than two dimensions, or `weight` or `bias` is not `[C]`.
     #[track_caller]
     pub fn batch_norm(&self, weight: Option<&Self>, bias: Option<&Self>, eps: f64) -> (Self, Self, Self) {
         let fits = |p: Option<&Self>| p.is_none_or(|p| p.shape() == &[self.shape()[1]]);
@@ -125,7 +133,6 @@ impl<T: Real> Tensor<T> {
             bias.map(Tensor::shape)
         );
         let (n, c, l) = extent(self.shape());
-        assert!(n * l > 0 || c == 0, "batch_norm: input {} has no element to average", self.shape());
         let x = self.to_slice();
         let mut var = Buffer::unspecified(c);
         let mean = Self::build(c.into(), |mean| norm::batch_stats(&x, n, c, l, mean, &mut var));
@@ -158,7 +165,7 @@ mod tests {
     #[test]
     fn gradcheck() {
         let (w, b) = (check::random([2], 0.5, 1.5), check::random([2], -1.0, 1.0));
-        for shape in [&[4, 2][..], &[3, 2, 3], &[2, 2, 2, 2]] {
+        for shape in [&[4, 2][..], &[3, 2, 3], &[2, 2, 2, 2], &[0, 2], &[2, 2, 0]] {
             let x = check::random(shape, -1.0, 1.0);
             check::gradients(|x| x[0].batch_norm(Some(&x[1]), Some(&x[2]), 1e-3).0, &[&x, &w, &b]);
             check::gradients(|x| x[0].batch_norm(None, None, 1e-3).0, &[&x]);

@@ -9,10 +9,12 @@
 //!
 //! In a derivative, `x'` stands for the gradient of the loss with respect to `x`.
 
+mod convolution;
 pub(crate) mod elementwise;
 mod gate;
 mod labels;
 mod operators;
+mod pooling;
 mod recurrent;
 mod reduction;
 mod take;
@@ -33,9 +35,14 @@ macro_rules! operations {
 
 operations! {
     abs,
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
     add,
     amax,
     amin,
+    avg_pool1d,
     avg_pool2d,
     batch_norm,
     bce_loss,
@@ -44,7 +51,10 @@ operations! {
     broadcast_to,
     cat,
     clamp,
+    conv1d,
     conv2d,
+    conv_transpose1d,
+    conv_transpose2d,
     cos,
     cosine_embedding_loss,
     cosine_similarity,
@@ -68,6 +78,7 @@ operations! {
     gaussian_nll_loss,
     gelu,
     gelu_tanh,
+    group_norm,
     gru,
     hardsigmoid,
     hardswish,
@@ -76,6 +87,8 @@ operations! {
     huber_loss,
     index_add,
     index_select,
+    instance_norm,
+    interpolate,
     kl_div,
     l1_loss,
     layer_norm,
@@ -91,6 +104,7 @@ operations! {
     masked_fill,
     matmul,
     max,
+    max_pool1d,
     max_pool2d,
     maximum,
     mean,
@@ -107,6 +121,7 @@ operations! {
     pad,
     pairwise_distance,
     permute,
+    pixel_shuffle,
     poisson_nll_loss,
     pow,
     powf,
@@ -148,24 +163,26 @@ operations! {
     where_,
 }
 
-pub use avg_pool2d::AvgPoolOptions;
 pub use bce_loss::BceLoss;
 pub use bce_with_logits::BceWithLogitsLoss;
-pub use conv2d::Conv2dOptions;
+pub use convolution::{
+    Conv1dOptions, Conv2dOptions, ConvOptions, ConvTranspose1dOptions, ConvTranspose2dOptions, ConvTransposeOptions,
+};
 pub use cosine_embedding_loss::CosineEmbeddingLoss;
 pub use cross_entropy::{ClassTarget, CrossEntropyLoss};
 pub use ctc_loss::CtcLoss;
 pub use gaussian_nll_loss::GaussianNllLoss;
 pub use hinge_embedding_loss::HingeEmbeddingLoss;
 pub use huber_loss::HuberLoss;
+pub use interpolate::{Interpolation, Resize};
 pub use kl_div::KlDivLoss;
 pub use l1_loss::L1Loss;
 pub use margin_ranking_loss::MarginRankingLoss;
-pub use max_pool2d::PoolOptions;
 pub use mse_loss::MseLoss;
 pub use nll_loss::NllLoss;
 pub use pad::PadMode;
 pub use poisson_nll_loss::PoissonNllLoss;
+pub use pooling::{AvgPoolOptions, PoolOptions};
 pub use recurrent::{RecurrentWeights, Steps};
 pub use reduction::Reduction;
 pub use rnn::RnnActivation;

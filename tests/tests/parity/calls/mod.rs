@@ -11,6 +11,7 @@ mod pools;
 mod products;
 mod recurrent;
 mod reductions;
+mod resize;
 mod views;
 
 use chainrule_tensor::{Real, Tensor};
@@ -35,6 +36,7 @@ pub(crate) fn call<T: Real>(op: &str, params: &Params, x: &[Tensor<T>]) -> Resul
         products::call::<T>,
         recurrent::call::<T>,
         reductions::call::<T>,
+        resize::call::<T>,
         views::call::<T>,
         indexing::call::<T>,
     ];

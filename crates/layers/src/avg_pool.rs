@@ -1,4 +1,4 @@
-//! [`AvgPool2d`]: the mean of each window of an image.
+//! [`AvgPool1d`] and [`AvgPool2d`]: the mean of each window of a sequence or an image.
 //!
 //! | | |
 //! |---|---|
@@ -6,14 +6,27 @@
 //! | shapes | `x [N, C, H, W]` -> `y [N, C, H', W']`, `H' = (H + 2 p - kernel) / s + 1`, rounded down |
 //! | parameters | none |
 //! | defaults | stride = kernel, no padding; padding counts in the mean |
+//!
+//! In one dimension the same without the height. The batch may be missing.
 
+use crate::extent::{Extent, describe_unless};
 use crate::module::no_parameters;
-use crate::pair::describe_unless;
-use crate::{Layer, Mode, Pair};
+use crate::{Layer, Mode};
 use chainrule_tensor::ops::AvgPoolOptions;
 use chainrule_tensor::{Real, Tensor};
 
-/// The mean of each window.
+/// The mean of each window of a sequence.
+///
+/// ```
+/// use chainrule_layers::AvgPool1d;
+/// use chainrule_tensor::Tensor;
+///
+/// let x = Tensor::from([[1.0f32, 3.0, 2.0, 2.0]]);
+/// assert_eq!(AvgPool1d::new(2).forward(&x).to_vec(), [2.0, 2.0]);
+/// ```
+pub type AvgPool1d = AvgPool<1>;
+
+/// The mean of each window of an image.
 ///
 /// ```
 /// use chainrule_layers::AvgPool2d;
@@ -22,29 +35,32 @@ use chainrule_tensor::{Real, Tensor};
 /// let x = Tensor::<f32>::arange(16).reshape([1, 1, 4, 4]);
 /// assert_eq!(AvgPool2d::new(2).forward(&x).to_vec(), [2.5, 4.5, 10.5, 12.5]);
 /// ```
+pub type AvgPool2d = AvgPool<2>;
+
+/// The mean of each window over `D` dimensions: [`AvgPool1d`] or [`AvgPool2d`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AvgPool2d {
-    options: AvgPoolOptions,
+pub struct AvgPool<const D: usize> {
+    options: AvgPoolOptions<D>,
 }
 
-no_parameters!(AvgPool2d);
+no_parameters!(for<D> AvgPool<D>);
 
-impl AvgPool2d {
-    /// A window of this size (a number or `[height, width]`) that moves by its size.
-    pub fn new(kernel: impl Into<Pair>) -> Self {
-        AvgPool2d { options: kernel.into().0.into() }
+impl<const D: usize> AvgPool<D> {
+    /// A window of this size (a number or an array: `[height, width]`) that moves by its size.
+    pub fn new(kernel: impl Into<Extent<D>>) -> Self {
+        AvgPool { options: kernel.into().0.into() }
     }
 
     /// Distance between neighboring windows. The window's size unless said.
     #[must_use]
-    pub fn stride(mut self, stride: impl Into<Pair>) -> Self {
+    pub fn stride(mut self, stride: impl Into<Extent<D>>) -> Self {
         self.options.stride = stride.into().0;
         self
     }
 
     /// Zeros added on either side, at most half a window. 0 unless said.
     #[must_use]
-    pub fn padding(mut self, padding: impl Into<Pair>) -> Self {
+    pub fn padding(mut self, padding: impl Into<Extent<D>>) -> Self {
         self.options.padding = padding.into().0;
         self
     }
@@ -63,32 +79,40 @@ impl AvgPool2d {
         self
     }
 
+    /// What the sums are divided by instead of the size of their windows. Nothing unless said.
+    #[must_use]
+    pub fn divisor_override(mut self, divisor: usize) -> Self {
+        self.options.divisor_override = Some(divisor);
+        self
+    }
+
     /// The means.
     ///
     /// # Panics
-    /// If `x` is not `[N, C, H, W]`, a size is 0, the padding is more than half a window, or no window fits.
+    /// If `x` has not the layer's number of dimensions, a size is 0, the padding is more than half a window, or no window fits.
     #[track_caller]
     pub fn forward<T: Real>(&self, x: &Tensor<T>) -> Tensor<T> {
-        x.avg_pool2d(self.options)
+        x.avg_pool(self.options)
     }
 
     /// The settings.
-    pub fn options(&self) -> AvgPoolOptions {
+    pub fn options(&self) -> AvgPoolOptions<D> {
         self.options
     }
 }
 
-impl<T: Real> Layer<T> for AvgPool2d {
+impl<const D: usize, T: Real> Layer<T> for AvgPool<D> {
     fn call(&self, x: &Tensor<T>, _: &mut Mode<'_>) -> Tensor<T> {
         self.forward(x)
     }
     fn describe(&self) -> String {
-        let AvgPoolOptions { kernel, stride, padding, ceil_mode, count_include_pad } = self.options;
-        let mut line = format!("AvgPool2d(kernel_size={}", Pair(kernel));
+        let AvgPoolOptions { kernel, stride, padding, ceil_mode, count_include_pad, divisor_override } = self.options;
+        let mut line = format!("AvgPool{D}d(kernel_size={}", Extent(kernel));
         describe_unless(&mut line, "stride", stride, kernel);
-        describe_unless(&mut line, "padding", padding, [0, 0]);
+        describe_unless(&mut line, "padding", padding, [0; D]);
         line.push_str(if ceil_mode { ", ceil_mode=true" } else { "" });
-        line + if count_include_pad { ")" } else { ", count_include_pad=false)" }
+        line.push_str(if count_include_pad { "" } else { ", count_include_pad=false" });
+        line + &divisor_override.map_or(")".into(), |divisor| format!(", divisor_override={divisor})"))
     }
 }
 
@@ -106,6 +130,7 @@ mod tests {
             padding: [1, 1],
             ceil_mode: true,
             count_include_pad: false,
+            divisor_override: None,
         };
         assert_eq!(layer.options(), options);
         let x = Tensor::<f64>::randn([2, 3, 7, 6], &mut Rng::seed_from_u64(1));
@@ -120,5 +145,6 @@ mod tests {
             describe(&AvgPool2d::new(3).stride(1).padding(1).ceil_mode(true).count_include_pad(false)),
             "AvgPool2d(kernel_size=3, stride=1, padding=1, ceil_mode=true, count_include_pad=false)"
         );
+        assert_eq!(describe(&AvgPool1d::new(2).divisor_override(3)), "AvgPool1d(kernel_size=2, divisor_override=3)");
     }
 }

@@ -1,4 +1,4 @@
-//! [`MaxPool2d`]: the maximum of each window of an image.
+//! [`MaxPool1d`] and [`MaxPool2d`]: the maximum of each window of a sequence or an image.
 //!
 //! | | |
 //! |---|---|
@@ -6,14 +6,27 @@
 //! | shapes | `x [N, C, H, W]` -> `y [N, C, H', W']`, `H' = (H + 2 p - d (kernel - 1) - 1) / s + 1`, rounded down |
 //! | parameters | none |
 //! | defaults | stride = kernel, no padding, dilation 1 |
+//!
+//! In one dimension the same without the height. The batch may be missing.
 
+use crate::extent::{Extent, describe_unless};
 use crate::module::no_parameters;
-use crate::pair::describe_unless;
-use crate::{Layer, Mode, Pair};
+use crate::{Layer, Mode};
 use chainrule_tensor::ops::PoolOptions;
 use chainrule_tensor::{Real, Tensor};
 
-/// The maximum of each window.
+/// The maximum of each window of a sequence.
+///
+/// ```
+/// use chainrule_layers::MaxPool1d;
+/// use chainrule_tensor::Tensor;
+///
+/// let x = Tensor::from([[1.0f32, 3.0, 2.0, 2.0]]);
+/// assert_eq!(MaxPool1d::new(2).forward(&x).to_vec(), [3.0, 2.0]);
+/// ```
+pub type MaxPool1d = MaxPool<1>;
+
+/// The maximum of each window of an image.
 ///
 /// ```
 /// use chainrule_layers::MaxPool2d;
@@ -23,36 +36,39 @@ use chainrule_tensor::{Real, Tensor};
 /// assert_eq!(MaxPool2d::new(2).forward(&x).to_vec(), [5.0, 7.0, 13.0, 15.0]);
 /// assert_eq!(MaxPool2d::new(3).stride(1).padding(1).forward(&x).shape(), &[1, 1, 4, 4]);
 /// ```
+pub type MaxPool2d = MaxPool<2>;
+
+/// The maximum of each window over `D` dimensions: [`MaxPool1d`] or [`MaxPool2d`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MaxPool2d {
-    options: PoolOptions,
+pub struct MaxPool<const D: usize> {
+    options: PoolOptions<D>,
 }
 
-no_parameters!(MaxPool2d);
+no_parameters!(for<D> MaxPool<D>);
 
-impl MaxPool2d {
-    /// A window of this size (a number or `[height, width]`) that moves by its size.
-    pub fn new(kernel: impl Into<Pair>) -> Self {
-        MaxPool2d { options: kernel.into().0.into() }
+impl<const D: usize> MaxPool<D> {
+    /// A window of this size (a number or an array: `[height, width]`) that moves by its size.
+    pub fn new(kernel: impl Into<Extent<D>>) -> Self {
+        MaxPool { options: kernel.into().0.into() }
     }
 
     /// Distance between neighboring windows. The window's size unless said.
     #[must_use]
-    pub fn stride(mut self, stride: impl Into<Pair>) -> Self {
+    pub fn stride(mut self, stride: impl Into<Extent<D>>) -> Self {
         self.options.stride = stride.into().0;
         self
     }
 
     /// Padding on either side, at most half a window. 0 unless said.
     #[must_use]
-    pub fn padding(mut self, padding: impl Into<Pair>) -> Self {
+    pub fn padding(mut self, padding: impl Into<Extent<D>>) -> Self {
         self.options.padding = padding.into().0;
         self
     }
 
     /// Distance between neighboring elements of a window. 1 unless said.
     #[must_use]
-    pub fn dilation(mut self, dilation: impl Into<Pair>) -> Self {
+    pub fn dilation(mut self, dilation: impl Into<Extent<D>>) -> Self {
         self.options.dilation = dilation.into().0;
         self
     }
@@ -67,28 +83,28 @@ impl MaxPool2d {
     /// The maxima.
     ///
     /// # Panics
-    /// If `x` is not `[N, C, H, W]`, a size is 0, the padding is more than half a window, or no window fits.
+    /// If `x` has not the layer's number of dimensions, a size is 0, the padding is more than half a window, or no window fits.
     #[track_caller]
     pub fn forward<T: Real>(&self, x: &Tensor<T>) -> Tensor<T> {
-        x.max_pool2d(self.options)
+        x.max_pool(self.options)
     }
 
     /// The settings.
-    pub fn options(&self) -> PoolOptions {
+    pub fn options(&self) -> PoolOptions<D> {
         self.options
     }
 }
 
-impl<T: Real> Layer<T> for MaxPool2d {
+impl<const D: usize, T: Real> Layer<T> for MaxPool<D> {
     fn call(&self, x: &Tensor<T>, _: &mut Mode<'_>) -> Tensor<T> {
         self.forward(x)
     }
     fn describe(&self) -> String {
         let PoolOptions { kernel, stride, padding, dilation, ceil_mode } = self.options;
-        let mut line = format!("MaxPool2d(kernel_size={}", Pair(kernel));
+        let mut line = format!("MaxPool{D}d(kernel_size={}", Extent(kernel));
         describe_unless(&mut line, "stride", stride, kernel);
-        describe_unless(&mut line, "padding", padding, [0, 0]);
-        describe_unless(&mut line, "dilation", dilation, [1, 1]);
+        describe_unless(&mut line, "padding", padding, [0; D]);
+        describe_unless(&mut line, "dilation", dilation, [1; D]);
         line + if ceil_mode { ", ceil_mode=true)" } else { ")" }
     }
 }
@@ -116,5 +132,6 @@ mod tests {
             describe(&MaxPool2d::new(3).stride(2).padding([1, 0]).dilation(2).ceil_mode(true)),
             "MaxPool2d(kernel_size=3, stride=2, padding=(1, 0), dilation=2, ceil_mode=true)"
         );
+        assert_eq!(describe(&MaxPool1d::new(3).stride(2)), "MaxPool1d(kernel_size=3, stride=2)");
     }
 }
