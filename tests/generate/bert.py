@@ -35,7 +35,8 @@ def inputs(n, length, vocabulary=30):
     ids = torch.randint(1, vocabulary, (n, length), generator=GENERATOR)
     types = (torch.arange(length) >= length // 2).long().expand(n, length).contiguous()
     mask = torch.ones(n, length, dtype=torch.long)
-    mask[0, length - 2 :] = 0
+    if length > 2:
+        mask[0, length - 2 :] = 0
     return ids, types, mask
 
 

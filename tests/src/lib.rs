@@ -19,4 +19,6 @@ mod pages {
     mod readme {}
     #[doc = include_str!("../../docs/autograd.md")]
     mod autograd {}
+    #[doc = include_str!("../../docs/sequences.md")]
+    mod sequences {}
 }

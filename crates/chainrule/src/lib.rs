@@ -26,12 +26,14 @@ pub use chainrule_train as train;
 pub mod prelude {
     pub use chainrule_data::{Dataset, Series, Standardizer, Vocabulary, digits, iris, wine};
     pub use chainrule_layers::*;
-    pub use chainrule_models::{Architecture, Classifier, Forecaster, LanguageModel};
+    pub use chainrule_models::{
+        Architecture, Bert, BertConfig, BertInputs, Classifier, Forecaster, Gpt, GptConfig, LanguageModel, load_bert,
+    };
     pub use chainrule_optim::*;
     pub use chainrule_tensor::ops::{
-        BceLoss, BceWithLogitsLoss, CosineEmbeddingLoss, CrossEntropyLoss, CtcLoss, GaussianNllLoss,
-        HingeEmbeddingLoss, HuberLoss, Interpolation, KlDivLoss, L1Loss, MarginRankingLoss, MseLoss, NllLoss,
-        PoissonNllLoss, Reduction, Resize, SmoothL1Loss, TripletMarginLoss,
+        AttentionMask, AttentionOptions, BceLoss, BceWithLogitsLoss, CosineEmbeddingLoss, CrossEntropyLoss, CtcLoss,
+        GaussianNllLoss, HingeEmbeddingLoss, HuberLoss, Interpolation, KlDivLoss, L1Loss, MarginRankingLoss, MseLoss,
+        NllLoss, PoissonNllLoss, Reduction, Resize, SmoothL1Loss, TripletMarginLoss,
     };
     pub use chainrule_tensor::{
         CreateGraph, FreeGraph, Gradients, Indices, KeepGraph, Mask, Real, Rng, Tensor, checkpoint, checkpoint_with,

@@ -15,6 +15,7 @@
 
 mod activations;
 mod behavior;
+mod language;
 mod nets;
 mod passes;
 mod recurrent;
@@ -61,11 +62,13 @@ fn tolerance<T: Real>() -> Tolerance {
     Tolerance::of::<T>([1e-11, 1e-13], [1e-5, 2e-6])
 }
 
-/// Second derivatives through softmax and normalization are differences of numbers that nearly cancel: single precision loses
-/// one more digit there.
+/// Second derivatives through softmax and normalization are differences of numbers that nearly cancel, and some nets have many
+/// layers: single precision loses one more digit there.
 fn tolerance_of<T: Real>(kind: &str) -> Tolerance {
     match kind {
-        "attention" | "encoder" | "decoder" => Tolerance::of::<T>([1e-11, 1e-13], [1e-5, 2e-5]),
+        "attention" | "encoder" | "decoder" | "bert" | "bert_masked_lm" | "bert_classifier" => {
+            Tolerance::of::<T>([1e-11, 1e-13], [1e-5, 2e-5])
+        }
         _ => tolerance::<T>(),
     }
 }
@@ -104,6 +107,21 @@ in_both_precisions! {
     decoder_steps: "decoder_train", crate::transformers::decoder_train;
     ten_steps: "train", crate::training::train;
     their_file: "file", crate::from_file;
+}
+
+macro_rules! in_single_precision {
+    ($($test:ident: $kind:literal, $run:path;)*) => { $(
+        #[test]
+        fn $test() {
+            crate::check::<f32>($kind, $run);
+        }
+    )* };
+}
+
+in_single_precision! {
+    bert_agrees: "bert", crate::language::bert;
+    bert_guesses_words: "bert_masked_lm", crate::language::masked_lm;
+    bert_sorts_texts: "bert_classifier", crate::language::classifier;
 }
 
 /// The outputs of a net that was loaded from PyTorch's file.
