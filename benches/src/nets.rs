@@ -156,7 +156,7 @@ impl ResNet18 {
 
     /// `[N, 3, 32, 32]` -> `[N, 10]`.
     pub fn forward(&self, x: &Tensor, mode: &mut Mode<'_>) -> Tensor {
-        let stem = self.norm.forward(&self.stem.forward(x), mode).relu();
+        let stem = self.norm.forward(&self.stem.forward(x), mode).relu_();
         let x = self.blocks.iter().fold(stem, |x, block| block.forward(&x, mode));
         self.head.forward(&x.mean_dim([2, 3], false))
     }
@@ -197,9 +197,9 @@ impl Block {
     }
 
     fn forward(&self, x: &Tensor, mode: &mut Mode<'_>) -> Tensor {
-        let y = self.b1.forward(&self.c1.forward(x), mode).relu();
+        let y = self.b1.forward(&self.c1.forward(x), mode).relu_();
         let y = self.b2.forward(&self.c2.forward(&y), mode);
         let shortcut = self.shortcut.as_ref().map(|s| s.b.forward(&s.c.forward(x), mode));
-        (y + shortcut.as_ref().unwrap_or(x)).relu()
+        (y + shortcut.as_ref().unwrap_or(x)).relu_()
     }
 }

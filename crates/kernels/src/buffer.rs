@@ -95,7 +95,7 @@ impl<T: Pooled> Buffer<T> {
         }
         let bytes = len.checked_mul(size_of::<T>()).expect("buffer size overflows usize");
         let (class, units) = size_class(bytes.div_ceil(ALIGN));
-        let (block, fresh) = take_block(class, units, bytes);
+        let (block, units, fresh) = take_block(class, units, bytes);
         (Buffer { start: block.0.cast(), len, units, owns: PhantomData }, fresh)
     }
 }
@@ -194,6 +194,15 @@ impl Lists {
         Some(block)
     }
 
+    /// The smallest block of a larger class that has at most this many units, and how many it has.
+    fn pop_larger(&mut self, class: usize, most: usize) -> Option<(Block, usize)> {
+        let larger = self.classes.iter_mut().skip(class + 1).find(|(_, blocks)| !blocks.is_empty());
+        let (units, blocks) = larger.filter(|&&mut (units, _)| units <= most)?;
+        let block = blocks.pop()?;
+        self.free_bytes -= *units * ALIGN;
+        Some((block, *units))
+    }
+
     fn push(&mut self, class: usize, units: usize, block: Block) {
         if self.classes.len() <= class {
             self.classes.resize_with(class + 1, || (0, Vec::new()));
@@ -239,25 +248,30 @@ thread_local! {
     static LOCAL: RefCell<Lists> = const { RefCell::new(Lists::new()) };
 }
 
-fn take_block(class: usize, units: usize, bytes: usize) -> (Block, bool) {
+/// A block of at least `units`, how many it has, and whether it came fresh from the system.
+fn take_block(class: usize, units: usize, bytes: usize) -> (Block, usize, bool) {
     if units <= SMALL_UNITS {
         // A thread that is shutting down has no lists any more.
         return match LOCAL.try_with(|l| l.borrow_mut().pop(class, units)).ok().flatten() {
-            Some(block) => (block, false),
-            None => (system_alloc(units, bytes), true),
+            Some(block) => (block, units, false),
+            None => (system_alloc(units, bytes), units, true),
         };
     }
     let mut shared = shared();
-    shared.live_bytes += units * ALIGN;
+    // Rather a block that is too large than another one from the system.
+    let fitting = shared.lists.pop(class, units).map(|block| (block, units));
+    let found = fitting.or_else(|| shared.lists.pop_larger(class, units + units / 2));
+    let taken = found.as_ref().map_or(units, |&(_, units)| units);
+    shared.live_bytes += taken * ALIGN;
     shared.peak_bytes = shared.peak_bytes.max(shared.live_bytes);
-    if let Some(block) = shared.lists.pop(class, units) {
-        return (block, false);
+    if let Some((block, units)) = found {
+        return (block, units, false);
     }
     // Nothing fits: keep what is free of other sizes only as far as the most ever in use, plus a fourth, allows.
     let keep = (shared.peak_bytes + shared.peak_bytes / 4).saturating_sub(shared.live_bytes);
     shared.lists.shrink(keep);
     drop(shared);
-    (system_alloc(units, bytes), true)
+    (system_alloc(units, bytes), units, true)
 }
 
 fn give_block(block: Block, units: usize) {

@@ -33,6 +33,7 @@ pub mod random;
 pub mod real;
 pub mod recurrent;
 pub mod reduce;
+pub mod relu;
 pub mod resample;
 pub mod rows;
 pub mod scan;

@@ -24,7 +24,7 @@ use chainrule_tensor::{Real, Tensor};
 
 /// Each line: documentation, the layer's name, its settings with their defaults, the method, PyTorch's name.
 macro_rules! activations {
-    ($($(#[$doc:meta])* $Name:ident $({ $($(#[$fdoc:meta])* $field:ident = $default:literal),+ })?: $method:ident, $torch:literal;)*) => { $(
+    ($($(#[$doc:meta])* $Name:ident $({ $($(#[$fdoc:meta])* $field:ident = $default:literal),+ })?: $method:ident $(or in place $in_place:ident)?, $torch:literal;)*) => { $(
         activations!(@struct $(#[$doc])* $Name $({ $($(#[$fdoc])* $field = $default),+ })?);
 
         no_parameters!($Name);
@@ -41,6 +41,11 @@ macro_rules! activations {
             fn call(&self, x: &Tensor<T>, _: &mut Mode<'_>) -> Tensor<T> {
                 self.forward(x)
             }
+            $(
+                fn call_owned(&self, x: Tensor<T>, _: &mut Mode<'_>) -> Tensor<T> {
+                    x.$in_place()
+                }
+            )?
             fn describe(&self) -> String {
                 #[allow(unused_mut)]
                 let mut settings: Vec<String> = Vec::new();
@@ -109,7 +114,7 @@ activations! {
     /// `x * tanh(ln(1 + e^x))`.
     Mish: mish, "Mish";
     /// `max(x, 0)`.
-    Relu: relu, "ReLU";
+    Relu: relu or in place relu_, "ReLU";
     /// `min(max(x, 0), 6)`.
     Relu6: relu6, "ReLU6";
     /// `scale * x` above 0, `scale * alpha * (e^x - 1)` below, with the constants that keep mean and variance.

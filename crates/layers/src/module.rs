@@ -236,6 +236,14 @@ pub trait Layer<T: Real = f32>: Module<T> + fmt::Debug + Send + Sync {
     /// If the shape of `x` does not suit the layer.
     fn call(&self, x: &Tensor<T>, mode: &mut Mode<'_>) -> Tensor<T>;
 
+    /// [`call`](Layer::call) with an input that is not needed any more, which a layer may overwrite with its output.
+    ///
+    /// # Panics
+    /// As `call`.
+    fn call_owned(&self, x: Tensor<T>, mode: &mut Mode<'_>) -> Tensor<T> {
+        self.call(&x, mode)
+    }
+
     /// One line for a summary: the layer's kind and sizes, as PyTorch prints them, such as `Linear(784, 128)`.
     fn describe(&self) -> String;
 }

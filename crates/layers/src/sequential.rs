@@ -60,7 +60,10 @@ impl<T: Real> Sequential<T> {
     /// # Panics
     /// If the shape of a layer's input does not suit it.
     pub fn forward(&self, x: &Tensor<T>, mode: &mut Mode<'_>) -> Tensor<T> {
-        self.layers.iter().fold(x.clone(), |x, (_, layer)| layer.call(&x, mode))
+        let mut layers = self.layers.iter();
+        let Some((_, first)) = layers.next() else { return x.clone() };
+        let x = first.call(x, mode);
+        layers.fold(x, |x, (_, layer)| layer.call_owned(x, mode))
     }
 
     /// The layers with their names, in their order, for summaries.

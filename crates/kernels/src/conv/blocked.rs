@@ -1,217 +1,234 @@
-//! Convolution of any geometry as a matrix product over blocks of patches (implicit GEMM).
+//! Convolution of any geometry as a matrix product whose patches are made while they are packed (implicit GEMM).
 //!
 //! ```text
-//! Y[o, column]       = W[o, (c,u,v)]   P[(c,u,v), column]
-//! dP[(c,u,v), column] = W^T[(c,u,v), o] G[o, column]            then dP is added to dx
-//! dW[o, (c,u,v)]     = G[o, column]    P^T[column, (c,u,v)]
+//! Y[o, window]         = W[o, (c,u,v)]    P[(c,u,v), window]
+//! dX[c, place]         = W'[c, (o,u,v)]   P'[(o,u,v), place]         P' = windows of g, for each phase of the stride
+//! dW[o, (c,u,v)]       = G[o, window]     P^T[window, (c,u,v)]
 //! ```
 //!
-//! (Chellapilla, Puri and Simard, "High performance convolutional neural networks for document processing", 2006.) The
-//! patch matrix `P` exists a block at a time. Columns run over all samples, so that small images make wide products.
+//! (Chellapilla, Puri and Simard, "High performance convolutional neural networks for document processing", 2006.) The gradient
+//! of the input is a convolution of `g`: elements of `dx` whose place has the same remainder by the stride (a phase) are
+//! reached by the same window elements. So every sum is one row of a product, and nothing is added up in memory.
+//!
+//! Where planes are small, some samples are put together to make wide products.
 
 use std::ops::Range;
 
-use super::patches;
+use super::lanes::dispatch;
+use super::planes::{Rows, Turned, inputs};
+use super::windows::{ByElement, ByWindow, Windows, lay};
 use super::{Conv2d, shared::Shared};
-use crate::gemm::{Element, Epilogue, Mat, gemm};
-use crate::{Accum, Buffer, Real, parallel};
+use crate::gemm::{Element, Epilogue, Mat, MatsMut, Size, gemm_packed};
+use crate::{Accum, Buffer, parallel, simd};
 
-/// Bytes that a block of patches may take: half of a second-level cache.
-const BLOCK_BYTES: usize = 1 << 19;
-/// Fewer columns than this make a product slow.
-const MIN_COLUMNS: usize = 64;
-/// Samples with at least so many windows are not put together into one product.
-const ALONE: usize = 128;
+/// Windows of a product, at least, where samples are put together.
+const WIDE: usize = 192;
+/// Columns of the gradient of the weights that are computed together.
+const STRIP: usize = 512;
+/// Pieces of the gradient of the weights, at least, if there are as many blocks of samples.
+const PIECES: usize = 8;
 
-/// How the columns of the patch matrix are cut into blocks: parts of a sample, or some whole samples.
-#[derive(Clone, Copy)]
-struct Cut {
-    /// Windows of a sample.
-    plane: usize,
-    /// Columns of a block.
-    width: usize,
-    /// Blocks of a sample, if they are parts of one.
-    parts: usize,
-    /// All columns.
-    total: usize,
+/// How many samples are put together, and how many blocks of them there are.
+fn blocks(geometry: &Conv2d, plane: usize) -> (usize, usize) {
+    let together = (WIDE / plane.max(1)).clamp(1, geometry.batch);
+    (together, geometry.batch.div_ceil(together))
 }
 
-impl Cut {
-    /// Blocks that fit the cache with `rows` rows of patches.
-    fn new<T: Real>(geometry: &Conv2d, rows: usize) -> Self {
-        let [height, width] = geometry.output();
-        let plane = height * width;
-        let fits = (BLOCK_BYTES / T::BYTES / rows.max(1)).max(MIN_COLUMNS) / 16 * 16;
-        let (width, parts) = if plane >= ALONE {
-            let parts = if plane <= fits * 2 { 1 } else { plane.div_ceil(fits) };
-            (plane.div_ceil(parts), parts)
-        } else {
-            ((fits / plane).clamp(1, geometry.batch) * plane, 1)
-        };
-        Cut { plane, width, parts, total: geometry.batch * plane }
-    }
-
-    fn count(&self) -> usize {
-        if self.width < self.plane { self.total / self.plane * self.parts } else { self.total.div_ceil(self.width) }
-    }
-
-    fn columns(&self, block: usize) -> Range<usize> {
-        if self.width < self.plane {
-            let (sample, part) = (block / self.parts, block % self.parts);
-            let start = part * self.width;
-            sample * self.plane + start..sample * self.plane + self.plane.min(start + self.width)
-        } else {
-            block * self.width..self.total.min((block + 1) * self.width)
-        }
-    }
+/// The samples of a block.
+fn samples(geometry: &Conv2d, together: usize, block: usize) -> Range<usize> {
+    block * together..geometry.batch.min((block + 1) * together)
 }
 
-/// Calls `visit(place, sample, position, len)` for the part of each sample that a range of columns meets.
-fn samples(columns: Range<usize>, plane: usize, mut visit: impl FnMut(usize, usize, usize, usize)) {
-    let mut at = columns.start;
-    while at < columns.end {
-        let (sample, position) = (at / plane, at % plane);
-        let len = (plane - position).min(columns.end - at);
-        visit(at - columns.start, sample, position, len);
-        at += len;
-    }
+/// Where window elements `shifts` of `channels` planes start, `distance` numbers from plane to plane.
+fn bases(channels: usize, distance: usize, shifts: &[usize]) -> Vec<usize> {
+    (0..channels).flat_map(|c| shifts.iter().map(move |shift| c * distance + shift)).collect()
 }
 
-/// [`forward`](super::forward). Pieces: blocks of columns of a group.
+/// [`forward`](super::forward). Pieces: blocks of samples of a group.
 pub(super) fn forward<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+    let ([oh, ow], size) = (geometry.output(), geometry.input_plane());
     let (group_in, group_out) = (geometry.group_in(), geometry.group_out());
-    let inner = group_in * geometry.taps();
-    let cut = Cut::new::<T>(geometry, inner);
-    let plane = cut.plane;
+    let (plane, inner) = (oh * ow, group_in * geometry.taps());
+    let (layout, shifts) = inputs(geometry);
+    let bases = bases(group_in, layout.len(), &shifts);
+    let (together, count) = blocks(geometry, plane);
     let y = Shared::new(y);
-    parallel::for_each(cut.count() * geometry.groups, |piece| {
-        let (group, columns) = (piece / cut.count(), cut.columns(piece % cut.count()));
-        let len = columns.len();
-        let mut patch = Buffer::unspecified(inner * len);
-        patches::fill(geometry, x, group * group_in..(group + 1) * group_in, columns.clone(), &mut patch);
-        let patch = Mat::row_major(&patch, inner, len);
+    parallel::for_each(count * geometry.groups, |piece| {
+        let (group, samples) = (piece / count, samples(geometry, together, piece % count));
+        let laid = lay(&layout, samples.len() * group_in, |i| {
+            let at = (samples.start + i / group_in) * geometry.in_channels + group * group_in + i % group_in;
+            &x[at * size..(at + 1) * size]
+        });
+        let shape = [samples.len(), oh, ow];
+        let windows = ByWindow(Windows::new(&laid, &bases, shape, group_in * layout.len(), layout.pitch));
         let weights = Mat::row_major(&w[group * group_out * inner..], group_out, inner);
         let outputs = group * group_out..(group + 1) * group_out;
-        let epilogue = Epilogue { row_bias: bias.map(|b| &b[outputs]), ..Epilogue::plain(Accum::Replace) };
-        let channel = |sample: usize| sample * geometry.out_channels + group * group_out;
-        if len == plane {
-            // SAFETY: each piece has its own sample and channels.
-            let y = unsafe { y.part(channel(columns.start / plane) * plane, group_out * plane) };
-            return gemm(weights, patch, y, epilogue);
-        }
-        let mut product = Buffer::unspecified(group_out * len);
-        gemm(weights, patch, &mut product, epilogue);
-        for (o, row) in product.chunks_exact(len).enumerate() {
-            samples(columns.clone(), plane, |place, sample, position, len| {
-                // SAFETY: each piece has its own columns and channels.
-                let y = unsafe { y.part((channel(sample) + o) * plane + position, len) };
-                y.copy_from_slice(&row[place..place + len]);
-            });
-        }
-    });
-}
-
-/// The gradients of a group's outputs in a block of columns, as a matrix: in place, or copied to `room` where the block spans samples.
-fn gradients<'a, T: Real>(
-    geometry: &Conv2d,
-    g: &'a [T],
-    group: usize,
-    columns: Range<usize>,
-    room: &'a mut Buffer<T>,
-) -> Mat<'a, T> {
-    let [oh, ow] = geometry.output();
-    let plane = oh * ow;
-    let group_out = geometry.group_out();
-    let start = |sample: usize| (sample * geometry.out_channels + group * group_out) * plane;
-    let sample = columns.start / plane;
-    if columns.end <= (sample + 1) * plane {
-        return Mat::new(&g[start(sample) + columns.start % plane..], group_out, columns.len(), plane, 1);
-    }
-    *room = Buffer::unspecified(group_out * columns.len());
-    for (o, row) in room.chunks_exact_mut(columns.len()).enumerate() {
-        samples(columns.clone(), plane, |place, sample, position, len| {
-            let at = start(sample) + o * plane + position;
-            row[place..place + len].copy_from_slice(&g[at..at + len]);
-        });
-    }
-    Mat::row_major(room, group_out, columns.len())
-}
-
-/// Cuts a group's input channels so that a strip of patches has about `rows` rows. Gives the strip and the number of strips.
-fn channel_strips(geometry: &Conv2d, rows: usize) -> (usize, usize) {
-    let strip = (rows / geometry.taps()).clamp(1, geometry.group_in());
-    (strip, geometry.group_in().div_ceil(strip))
-}
-
-/// [`input_grad`](super::input_grad). Pieces: some channels of whole samples, since neighboring windows of a sample add to
-/// the same elements.
-pub(super) fn input_grad<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &mut [T]) {
-    let (taps, group_in, group_out) = (geometry.taps(), geometry.group_in(), geometry.group_out());
-    let (strip, strips) = channel_strips(geometry, 512);
-    let cut = Cut::new::<T>(geometry, strip * taps);
-    let plane = cut.plane;
-    let packs = cut.count() / cut.parts;
-    let dx = Shared::new(dx);
-    parallel::for_each(packs * geometry.groups * strips, |piece| {
-        let (pack, group, part) = (piece / strips / geometry.groups, piece / strips % geometry.groups, piece % strips);
-        let (from, to) = (part * strip, group_in.min((part + 1) * strip));
-        let channels = group * group_in + from..group * group_in + to;
-        let rows = (to - from) * taps;
-        let size = channels.len() * geometry.input_plane();
-        let image = |sample: usize| {
-            let at = (sample * geometry.in_channels + channels.start) * geometry.input_plane();
-            // SAFETY: each piece has its own samples and channels, and takes one part at a time.
-            unsafe { dx.part(at, size) }
+        let epilogue = Epilogue { row_bias: bias.map(|b| &b[outputs.clone()]), ..Epilogue::plain(Accum::Replace) };
+        let product = |out: &mut [T]| {
+            let size = Size { m: group_out, n: samples.len() * plane, k: inner };
+            let mut out = MatsMut::row_major(out, size.m, size.n);
+            gemm_packed(simd::level(), size, |_| (weights, windows), &mut out, epilogue);
         };
-        let pack = pack * cut.parts..(pack + 1) * cut.parts;
-        let (first, last) = (cut.columns(pack.start).start, cut.columns(pack.end - 1).end);
-        (first / plane..last / plane).for_each(|sample| image(sample).fill(T::ZERO));
-        let weights = &w[(group * group_out * group_in + from) * taps..];
-        let weights = Mat::new(weights, group_out, rows, group_in * taps, 1).t();
-        let mut patch = Buffer::unspecified(rows * cut.width);
-        let mut room = Buffer::unspecified(0);
-        for columns in pack.map(|block| cut.columns(block)) {
-            let len = columns.len();
-            let gradients = gradients(geometry, g, group, columns.clone(), &mut room);
-            let patch = &mut patch[..rows * len];
-            gemm(weights, gradients, patch, Epilogue::plain(Accum::Replace));
-            samples(columns, plane, |place, sample, position, count| {
-                let columns = sample * plane + position..sample * plane + position + count;
-                patches::scatter(geometry, &patch[place..], len, channels.clone(), columns, image(sample));
-            });
+        // SAFETY: each piece has its own samples and channels, and takes one part at a time.
+        let y = |sample: usize| unsafe {
+            y.part((sample * geometry.out_channels + outputs.start) * plane, group_out * plane)
+        };
+        if samples.len() == 1 {
+            return product(y(samples.start));
+        }
+        let mut out = Buffer::unspecified(group_out * samples.len() * plane);
+        product(&mut out);
+        for (i, sample) in samples.clone().enumerate() {
+            let (pitch, size) = (samples.len() * plane, [group_out, plane]);
+            dispatch(Rows { from: &out[i * plane..], pitch, to: y(sample), to_pitch: plane, step: 1, size });
         }
     });
 }
 
-/// [`weight_grad`](super::weight_grad). Pieces: some channels over a fixed share of the columns, added up in order at the end.
+/// A phase of the gradient of the input.
+struct Phase<T: crate::Real> {
+    /// Its first row and column in the image.
+    place: [usize; 2],
+    /// Its rows and columns.
+    size: [usize; 2],
+    bases: Vec<usize>,
+    /// `[group, c, (o, u, v)]`.
+    weights: Buffer<T>,
+}
+
+/// The phases that windows reach.
+fn phases<T: Element>(geometry: &Conv2d, w: &[T]) -> Vec<Phase<T>> {
+    let (group_in, group_out, taps) = (geometry.group_in(), geometry.group_out(), geometry.taps());
+    let (layout, turned) = Turned::both(geometry);
+    let phase = |phase: usize| {
+        let [(i, row, rows), (j, column, columns)] = [(0, phase / geometry.stride[1]), (1, phase % geometry.stride[1])]
+            .map(|(d, p)| turned[d].inside(geometry, d, p));
+        let (chosen, shifts): (Vec<_>, Vec<_>) =
+            Turned::shifts(geometry, phase).into_iter().map(|(tap, shift)| (tap, shift + layout.shift([i, j]))).unzip();
+        let inner = group_out * chosen.len();
+        let mut weights = Buffer::unspecified(geometry.in_channels * inner);
+        parallel::for_each_chunk(&mut weights, inner.max(1) * 16, |piece, weights| {
+            for (at, weights) in weights.chunks_exact_mut(inner).enumerate() {
+                let (group, c) = ((piece * 16 + at) / group_in, (piece * 16 + at) % group_in);
+                for (o, weights) in weights.chunks_exact_mut(chosen.len()).enumerate() {
+                    let w = &w[((group * group_out + o) * group_in + c) * taps..][..taps];
+                    weights.iter_mut().zip(&chosen).for_each(|(to, &tap)| *to = w[tap]);
+                }
+            }
+        });
+        let bases = bases(group_out, layout.len(), &shifts);
+        Phase { place: [row, column], size: [rows, columns], bases, weights }
+    };
+    let reached = |phase: &Phase<T>| !phase.bases.is_empty() && !phase.size.contains(&0);
+    (0..geometry.stride[0] * geometry.stride[1]).map(phase).filter(reached).collect()
+}
+
+/// [`input_grad`](super::input_grad). Pieces: blocks of samples of a group.
+pub(super) fn input_grad<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &mut [T]) {
+    let Conv2d { stride, input, .. } = *geometry;
+    let [oh, ow] = geometry.output();
+    let (group_in, group_out) = (geometry.group_in(), geometry.group_out());
+    let (plane, size) = (oh * ow, geometry.input_plane());
+    let (layout, _) = Turned::both(geometry);
+    let phases = phases(geometry, w);
+    let (together, count) = blocks(geometry, size / (stride[0] * stride[1]));
+    let dx = Shared::new(dx);
+    parallel::for_each(count * geometry.groups, |piece| {
+        let (group, samples) = (piece / count, samples(geometry, together, piece % count));
+        let laid = lay(&layout, samples.len() * group_out, |i| {
+            let at = (samples.start + i / group_out) * geometry.out_channels + group * group_out + i % group_out;
+            &g[at * plane..(at + 1) * plane]
+        });
+        // SAFETY: each piece has its own samples and channels, and takes one part at a time.
+        let image = |sample: usize| unsafe {
+            dx.part((sample * geometry.in_channels + group * group_in) * size, group_in * size)
+        };
+        if phases.len() < stride[0] * stride[1] {
+            samples.clone().for_each(|sample| image(sample).fill(T::ZERO));
+        }
+        for phase in &phases {
+            let inner = phase.bases.len();
+            let weights = Mat::row_major(&phase.weights[group * group_in * inner..], group_in, inner);
+            let [rows, columns] = phase.size;
+            let (wide, all) = (rows * columns, samples.len() * rows * columns);
+            let shape = [samples.len(), rows, columns];
+            let windows = ByWindow(Windows::new(&laid, &phase.bases, shape, group_out * layout.len(), layout.pitch));
+            let product = |out: &mut [T]| {
+                let mut out = MatsMut::row_major(out, group_in, all);
+                let size = Size { m: group_in, n: all, k: inner };
+                let epilogue = Epilogue::plain(Accum::Replace);
+                gemm_packed(simd::level(), size, |_| (weights, windows), &mut out, epilogue);
+            };
+            if stride == [1, 1] && samples.len() == 1 {
+                product(image(samples.start));
+                continue;
+            }
+            let mut room = Buffer::unspecified(group_in * all);
+            product(&mut room);
+            for (at, sample) in samples.clone().enumerate() {
+                for (c, to) in image(sample).chunks_exact_mut(size).enumerate() {
+                    let from = &room[c * all + at * wide..][..wide];
+                    let to = &mut to[phase.place[0] * input[1] + phase.place[1]..];
+                    let (to_pitch, step) = (stride[0] * input[1], stride[1]);
+                    dispatch(Rows { from, pitch: columns, to, to_pitch, step, size: phase.size });
+                }
+            }
+        }
+    });
+}
+
+/// [`weight_grad`](super::weight_grad). Pieces: some channels over a fixed share of the blocks of samples, added up in order at
+/// the end.
 pub(super) fn weight_grad<T: Element>(geometry: &Conv2d, x: &[T], g: &[T], dw: &mut [T]) {
-    let (taps, group_in, group_out) = (geometry.taps(), geometry.group_in(), geometry.group_out());
-    let (strip, strips) = channel_strips(geometry, 256);
-    let cut = Cut::new::<T>(geometry, strip * taps);
-    let blocks = cut.count();
-    // Enough shares for a few threads, each of one block at least.
-    let shares = 8usize.div_ceil(strips * geometry.groups).min(blocks);
+    let ([oh, ow], size, taps) = (geometry.output(), geometry.input_plane(), geometry.taps());
+    let (group_in, group_out) = (geometry.group_in(), geometry.group_out());
+    let plane = oh * ow;
+    let (layout, shifts) = inputs(geometry);
+    let strip = (STRIP / taps).clamp(1, group_in);
+    let strips = group_in.div_ceil(strip);
+    let bases = bases(strip, layout.len(), &shifts);
+    let (together, count) = blocks(geometry, plane);
+    let shares = PIECES.div_ceil(strips * geometry.groups).min(count);
     let mut partial = Buffer::unspecified(shares * dw.len());
     let out = Shared::new(&mut partial);
     parallel::for_each(shares * geometry.groups * strips, |piece| {
         let (share, group, part) = (piece / strips / geometry.groups, piece / strips % geometry.groups, piece % strips);
-        let (from, to) = (part * strip, group_in.min((part + 1) * strip));
-        let channels = group * group_in + from..group * group_in + to;
-        let rows = (to - from) * taps;
-        let mut sum = Buffer::zeroed(group_out * rows);
-        let mut patch = Buffer::unspecified(rows * cut.width);
-        let mut room = Buffer::unspecified(0);
-        for columns in (blocks * share / shares..blocks * (share + 1) / shares).map(|block| cut.columns(block)) {
-            let len = columns.len();
-            let patch = &mut patch[..rows * len];
-            patches::fill(geometry, x, channels.clone(), columns.clone(), patch);
-            let gradients = gradients(geometry, g, group, columns, &mut room);
-            gemm(gradients, Mat::row_major(patch, rows, len).t(), &mut sum, Epilogue::plain(Accum::Add));
+        let channels = part * strip..group_in.min((part + 1) * strip);
+        let bases = &bases[..channels.len() * taps];
+        let mut sum = Buffer::unspecified(group_out * bases.len());
+        for block in count * share / shares..count * (share + 1) / shares {
+            let samples = samples(geometry, together, block);
+            let laid = lay(&layout, samples.len() * channels.len(), |i| {
+                let sample = (samples.start + i / channels.len()) * geometry.in_channels;
+                let at = sample + group * group_in + channels.start + i % channels.len();
+                &x[at * size..(at + 1) * size]
+            });
+            let shape = [samples.len(), oh, ow];
+            let windows = Windows::new(&laid, bases, shape, channels.len() * layout.len(), layout.pitch);
+            let start = |sample: usize| (sample * geometry.out_channels + group * group_out) * plane;
+            let mut room;
+            let gradients = if samples.len() == 1 {
+                Mat::row_major(&g[start(samples.start)..], group_out, plane)
+            } else {
+                let columns = samples.len() * plane;
+                room = Buffer::unspecified(group_out * columns);
+                for (i, sample) in samples.clone().enumerate() {
+                    let (from, to) = (&g[start(sample)..], &mut room[i * plane..]);
+                    let size = [group_out, plane];
+                    dispatch(Rows { from, pitch: plane, to, to_pitch: columns, step: 1, size });
+                }
+                Mat::row_major(&room, group_out, columns)
+            };
+            let accum = if block == count * share / shares { Accum::Replace } else { Accum::Add };
+            let size = Size { m: group_out, n: bases.len(), k: windows.count() };
+            let mut sum = MatsMut::row_major(&mut sum, size.m, size.n);
+            let factors = |_| (gradients, ByElement(windows));
+            gemm_packed(simd::level(), size, factors, &mut sum, Epilogue::plain(accum));
         }
-        for (o, row) in sum.chunks_exact(rows).enumerate() {
-            let at = ((share * geometry.out_channels + group * group_out + o) * group_in + from) * taps;
+        for (o, row) in sum.chunks_exact(bases.len()).enumerate() {
+            let at = ((share * geometry.out_channels + group * group_out + o) * group_in + channels.start) * taps;
             // SAFETY: each piece has its own share, outputs and channels.
-            unsafe { out.part(at, rows) }.copy_from_slice(row);
+            unsafe { out.part(at, row.len()) }.copy_from_slice(row);
         }
     });
     super::add_shares(&partial, dw);

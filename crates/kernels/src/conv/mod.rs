@@ -10,21 +10,22 @@
 //! group of `o`. Images are `[batch, channels, height, width]`, weights `[out, in / groups, height, width]`, all without
 //! gaps. `dx` and `dw` are what [`input_grad`] and [`weight_grad`] compute from `g`, the gradient of `y`.
 //!
-//! The paths, one file each: `blocked` (any geometry: patches as a matrix, times the weights), `winograd` (3x3, stride
-//! 1), `pointwise` (1x1), `depthwise` (a group for each channel), and the definition itself in
-//! [`reference`](mod@reference), for tests.
+//! The paths, one file each: `blocked` (any geometry: windows, packed as they are made, times the weights), `winograd` (3x3,
+//! stride 1), `pointwise` (1x1), `depthwise` (one input channel to a group), and the definition itself in
+//! [`reference`](mod@reference), for tests. `planes` and `windows` lay images out for them.
 
 use crate::gemm::Element;
 
 mod blocked;
 mod depthwise;
 mod lanes;
-mod patches;
+mod planes;
 mod pointwise;
 pub mod reference;
 mod shared;
 #[cfg(test)]
 mod tests;
+mod windows;
 mod winograd;
 
 /// The geometry of a convolution. Pairs are `[height, width]`.

@@ -134,7 +134,7 @@ impl Cut {
 ///
 /// # Panics
 /// If the machine lacks the level, the outputs are not `size.m x size.n`, or a bias has another length than its side.
-pub(super) fn gemm_packed<T: Element, A: Source<T>, B: Source<T>>(
+pub(crate) fn gemm_packed<T: Element, A: Source<T>, B: Source<T>>(
     level: Level,
     size: Size,
     factors: impl Fn(usize) -> (A, B) + Sync + Send,

@@ -24,9 +24,9 @@ mod tile;
 
 pub use batch::{Mats, MatsMut};
 use driver::gemm_mats;
-pub(crate) use driver::{Element, Size};
+pub(crate) use driver::{Element, Size, gemm_packed};
 pub(crate) use lane::{Lane, Lanes, One};
-pub(crate) use pack::{MAX_LANES, transpose_square};
+pub(crate) use pack::{MAX_LANES, Source, transpose_square};
 pub(crate) use tile::Tile;
 
 /// A read-only matrix: element `(i, j)` stands at `data[i * row_stride + j * col_stride]`.
