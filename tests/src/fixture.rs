@@ -57,6 +57,11 @@ impl Case {
 pub struct Params(BTreeMap<String, Value>);
 
 impl Params {
+    /// A parameter that may be missing.
+    pub fn find<V: for<'a> Deserialize<'a>>(&self, name: &str) -> Option<V> {
+        self.0.contains_key(name).then(|| self.get(name))
+    }
+
     /// Whether there is such a parameter.
     pub fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)
@@ -66,11 +71,6 @@ impl Params {
     pub fn get<V: for<'a> Deserialize<'a>>(&self, name: &str) -> V {
         let value = self.0.get(name).unwrap_or_else(|| panic!("the fixture lacks the parameter {name}: {self:?}"));
         V::deserialize(value).unwrap_or_else(|error| panic!("the parameter {name} is {value}: {error}"))
-    }
-
-    /// A parameter that not every case has.
-    pub fn find<V: for<'a> Deserialize<'a>>(&self, name: &str) -> Option<V> {
-        self.0.contains_key(name).then(|| self.get(name))
     }
 }
 

@@ -57,11 +57,11 @@ pub trait Real:
     + crate::view::ViewKernels<Self>
     + crate::conv::ConvKernels<Self>
     + crate::pool::PoolKernels<Self>
-    + crate::relu::ReluKernels<Self>
     + crate::pool::PlaceKernels<Self>
     + crate::pool::AdaptiveKernels<Self>
     + crate::resample::ResampleKernels<Self>
     + crate::norm::GroupNormKernels<Self>
+    + crate::relu::ReluKernels<Self>
     + crate::buffer::Pooled
     + 'static
 {

@@ -50,8 +50,9 @@ fn build_layer<T: Real>(a: &Arguments<'_>, rng: &mut Rng) -> Box<dyn Layer<T>> {
     // What is not said keeps our default, which has to be PyTorch's.
     match a.get::<String>("layer").expect("a class").as_str() {
         "Linear" => Box::new(Linear::builder(a.size("in_features"), a.size("out_features")).bias(bias).build(rng)),
-        other => activations::build(other, a)
-            .or_else(|| vision::build(other, a, rng))
-            .unwrap_or_else(|| panic!("unknown layer {other}")),
+        other => {
+            let layer = vision::build(other, a, rng).or_else(|| activations::build(other, a));
+            layer.unwrap_or_else(|| panic!("unknown layer {other}"))
+        }
     }
 }
