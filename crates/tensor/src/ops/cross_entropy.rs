@@ -83,12 +83,15 @@ struct Rule<T: Real> {
 
 impl<T: Real> Op<T> for Rule<T> {
     fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
-        let Labels { index, factors, divisor, .. } = &self.labels;
+        let Labels { index, factors, ignored, divisor } = &self.labels;
         let classes = self.x.shape()[1];
-        // If all are ignored there is nothing to divide.
-        let mut each = grad / if *divisor == T::ZERO { T::ONE } else { *divisor };
+        let mut each = grad / *divisor;
         if let Some(factors) = factors {
             each = each * factors;
+        }
+        if let Some(ignored) = ignored {
+            // If all are ignored, the divisor is 0.
+            each = Tensor::where_(ignored, Tensor::scalar(T::ZERO), each);
         }
         if inputs.is_tracked() {
             let each = if each.rank() == 0 { each } else { each.unsqueeze(1) };
