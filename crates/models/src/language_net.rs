@@ -68,7 +68,7 @@ impl LanguageNetConfig {
     /// If the sizes make no net.
     pub fn build(&self, rng: &mut Rng) -> Result<LanguageNet, ModelError> {
         match self {
-            LanguageNetConfig::Recurrent(config) => config.build(rng).map(LanguageNet::Recurrent),
+            LanguageNetConfig::Recurrent(config) => config.build(rng).map(|net| LanguageNet::Recurrent(Box::new(net))),
             LanguageNetConfig::Gpt(config) => Gpt::new(config, rng).map(|net| LanguageNet::Gpt(Box::new(net))),
         }
     }
@@ -78,7 +78,7 @@ impl LanguageNetConfig {
 #[derive(Debug)]
 pub enum LanguageNet {
     /// Recurrent layers.
-    Recurrent(RecurrentLanguageNet),
+    Recurrent(Box<RecurrentLanguageNet>),
     /// A transformer.
     Gpt(Box<Gpt>),
 }

@@ -13,9 +13,9 @@ use std::path::Path;
 #[derive(Debug)]
 pub enum Saved {
     /// What tells classes apart.
-    Classifier(Classifier),
+    Classifier(Box<Classifier>),
     /// What continues a time series.
-    Forecaster(Forecaster),
+    Forecaster(Box<Forecaster>),
     /// What continues text.
     LanguageModel(Box<LanguageModel>),
 }
@@ -29,10 +29,10 @@ impl Saved {
         let path = path.as_ref();
         let file = ModelFile::read(path)?;
         if file.metadata.contains_key(Classifier::CONFIG_KEY) {
-            return Classifier::from_file(&file).map(Saved::Classifier);
+            return Classifier::from_file(&file).map(|model| Saved::Classifier(Box::new(model)));
         }
         if file.metadata.contains_key(Forecaster::CONFIG_KEY) {
-            return Forecaster::from_file(&file).map(Saved::Forecaster);
+            return Forecaster::from_file(&file).map(|model| Saved::Forecaster(Box::new(model)));
         }
         if file.metadata.contains_key(LanguageModel::CONFIG_KEY) {
             return LanguageModel::from_file(&file).map(|model| Saved::LanguageModel(Box::new(model)));
