@@ -46,7 +46,7 @@ pub(crate) enum Optimizer {
 }
 
 /// What can be trained.
-const MODELS: [&str; 6] = ["mlp", "cnn", "rnn", "lstm", "gru", "char-lm"];
+const MODELS: [&str; 7] = ["mlp", "cnn", "rnn", "lstm", "gru", "cnn-lstm", "char-lm"];
 
 /// What can continue text.
 const LANGUAGE_NETS: [&str; 4] = ["rnn", "lstm", "gru", "gpt"];

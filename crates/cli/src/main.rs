@@ -68,7 +68,7 @@ mod tests {
         let message = |args: &[&str]| usage_error(&Args::try_parse_from(args).unwrap_err().to_string());
         assert_eq!(
             message(&["chainrule", "train", "xnn"]),
-            "invalid value 'xnn' for '[MODEL]' [possible values: mlp, cnn, rnn, lstm, gru, char-lm]; tip: a similar value exists: 'cnn'; \
+            "invalid value 'xnn' for '[MODEL]' [possible values: mlp, cnn, rnn, lstm, gru, cnn-lstm, char-lm]; tip: a similar value exists: 'rnn'; \
              for more information, try '--help'"
         );
         assert_eq!(

@@ -131,7 +131,7 @@ fn a_claim_that_the_weights_do_not_bear_out_is_refused() {
     refuse("\"input\":[4]", "\"input\":[2,2,0]", "a size is 0");
     refuse("\"outputs\":3", "\"outputs\":4", "3 classes, 4 outputs");
     refuse("\"setosa\",", "", "2 classes, 3 outputs");
-    refuse("\"model\":\"mlp\"", "\"model\":\"rnn\"", "rnn");
+    refuse("\"model\":\"mlp\"", "\"model\":\"som\"", "som");
     refuse("\"mean\":[", "\"mean\":[0.0,", "5 means for 4 features");
     refuse("\"std\":[", "\"std\":[0.0],\"x\":[", "4 means and 1 deviations");
     refuse("\"scaling\"", "\"saling\"", "missing field");

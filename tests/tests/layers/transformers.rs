@@ -124,7 +124,7 @@ fn options(params: &Params) -> TransformerOptions {
 #[derive(Module)]
 #[module(crate = chainrule_layers)]
 enum Encoder<T: Real> {
-    One(#[module(flatten)] TransformerEncoderLayer<T>),
+    One(#[module(flatten)] Box<TransformerEncoderLayer<T>>),
     Stack(#[module(flatten)] TransformerEncoder<T>),
 }
 
@@ -132,7 +132,7 @@ impl<T: Real> Encoder<T> {
     fn read(record: &Record) -> Self {
         let options = options(&record.params);
         let mut net = match record.params.get("layers") {
-            0 => Encoder::One(TransformerEncoderLayer::new(4, 2, options, &mut rng())),
+            0 => Encoder::One(Box::new(TransformerEncoderLayer::new(4, 2, options, &mut rng()))),
             n => {
                 let stack = TransformerEncoder::new(4, 2, n, options, &mut rng());
                 Encoder::Stack(if record.params.get("norm") { stack.with_norm(LayerNorm::new(4)) } else { stack })
@@ -155,7 +155,7 @@ impl<T: Real> Encoder<T> {
 #[derive(Module)]
 #[module(crate = chainrule_layers)]
 enum Decoder<T: Real> {
-    One(#[module(flatten)] TransformerDecoderLayer<T>),
+    One(#[module(flatten)] Box<TransformerDecoderLayer<T>>),
     Stack(#[module(flatten)] TransformerDecoder<T>),
 }
 
@@ -163,7 +163,7 @@ impl<T: Real> Decoder<T> {
     fn read(record: &Record) -> Self {
         let options = options(&record.params);
         let mut net = match record.params.get("layers") {
-            0 => Decoder::One(TransformerDecoderLayer::new(4, 2, options, &mut rng())),
+            0 => Decoder::One(Box::new(TransformerDecoderLayer::new(4, 2, options, &mut rng()))),
             n => {
                 let stack = TransformerDecoder::new(4, 2, n, options, &mut rng());
                 Decoder::Stack(if record.params.get("norm") { stack.with_norm(LayerNorm::new(4)) } else { stack })

@@ -24,7 +24,7 @@ fn damaged_models_are_refused_in_one_line() {
         ([&whole[..], b"x"].concat(), "belong to no tensor"),
         (not_a_number, "fc1.weight holds numbers that are not finite"),
         (long_header, "cut off"),
-        (foreign, "its metadata has no \"chainrule.classifier\""),
+        (foreign, "its metadata does not say what model it is"),
         (b"not a model, but a text that someone renamed".to_vec(), "cut off"),
     ];
     for (bytes, part) in cases {

@@ -7,7 +7,7 @@ use std::fs;
 fn bad_arguments_say_what_would_be_good() {
     let home = tempfile::tempdir().unwrap();
     for (args, part) in [
-        (&["train", "cnnn"][..], "possible values: mlp, cnn, rnn, lstm, gru, char-lm"),
+        (&["train", "cnnn"][..], "possible values: mlp, cnn, rnn, lstm, gru, cnn-lstm, char-lm"),
         (&["trian"], "tip: a similar subcommand exists: 'train'"),
         (
             &["train", "--data", "digit"],
