@@ -77,7 +77,8 @@ impl ForecastNetConfig {
     }
 }
 
-/// See [the module](self).
+/// A window of a series `[N, window, features]` through recurrent layers to the steps that follow, `[N, horizon]`. With
+/// [`Normalization::Window`] each window is shifted and scaled on the way in, and the target's part of that undone on the way out.
 #[derive(Debug, Module)]
 #[module(crate = chainrule_layers)]
 pub struct ForecastNet {

@@ -64,7 +64,7 @@ impl RecurrentLanguageNetConfig {
     }
 }
 
-/// See [the module](self).
+/// An embedding, recurrent layers and a dense layer, from tokens to the logits of what follows each.
 #[derive(Debug, Module)]
 #[module(crate = chainrule_layers)]
 pub struct RecurrentLanguageNet {

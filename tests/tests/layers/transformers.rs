@@ -125,7 +125,7 @@ fn options(params: &Params) -> TransformerOptions {
 #[module(crate = chainrule_layers)]
 enum Encoder<T: Real> {
     One(#[module(flatten)] Box<TransformerEncoderLayer<T>>),
-    Stack(#[module(flatten)] TransformerEncoder<T>),
+    Stack(#[module(flatten)] Box<TransformerEncoder<T>>),
 }
 
 impl<T: Real> Encoder<T> {
@@ -135,7 +135,8 @@ impl<T: Real> Encoder<T> {
             0 => Encoder::One(Box::new(TransformerEncoderLayer::new(4, 2, options, &mut rng()))),
             n => {
                 let stack = TransformerEncoder::new(4, 2, n, options, &mut rng());
-                Encoder::Stack(if record.params.get("norm") { stack.with_norm(LayerNorm::new(4)) } else { stack })
+                let stack = if record.params.get("norm") { stack.with_norm(LayerNorm::new(4)) } else { stack };
+                Encoder::Stack(Box::new(stack))
             }
         };
         load(record, &mut net);
@@ -156,7 +157,7 @@ impl<T: Real> Encoder<T> {
 #[module(crate = chainrule_layers)]
 enum Decoder<T: Real> {
     One(#[module(flatten)] Box<TransformerDecoderLayer<T>>),
-    Stack(#[module(flatten)] TransformerDecoder<T>),
+    Stack(#[module(flatten)] Box<TransformerDecoder<T>>),
 }
 
 impl<T: Real> Decoder<T> {
@@ -166,7 +167,8 @@ impl<T: Real> Decoder<T> {
             0 => Decoder::One(Box::new(TransformerDecoderLayer::new(4, 2, options, &mut rng()))),
             n => {
                 let stack = TransformerDecoder::new(4, 2, n, options, &mut rng());
-                Decoder::Stack(if record.params.get("norm") { stack.with_norm(LayerNorm::new(4)) } else { stack })
+                let stack = if record.params.get("norm") { stack.with_norm(LayerNorm::new(4)) } else { stack };
+                Decoder::Stack(Box::new(stack))
             }
         };
         load(record, &mut net);

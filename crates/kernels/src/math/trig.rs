@@ -1,7 +1,7 @@
 //! Sine and cosine.
 //!
 //! In `f32` the argument is reduced in double precision, which also evaluates the polynomials (the Taylor series, whose
-//! next term is below 2e-10): the error is that of the last rounding. Where the reduction is exact, up to [`EXACT`], this is
+//! next term is below 2e-10): the error is that of the last rounding. Where the reduction is exact, up to `EXACT`, this is
 //! straight-line code that vectorizes; the few larger arguments of a block are done again by the standard library.
 //!
 //! ```text
