@@ -4,6 +4,7 @@
 //! * `layers`: so do layers, optimizers and whole trainings, with PyTorch's weights under PyTorch's names;
 //! * `determinism`: the same bits at any number of threads and in every run;
 //! * `memory`: training holds flat memory;
+//! * `allocations`: once two steps are done it takes none from the system;
 //! * `tidy`: the source tree keeps its rules;
 //! * the code on the README's and the book's pages compiles and runs (as documentation tests of this crate).
 

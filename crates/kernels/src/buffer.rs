@@ -21,6 +21,9 @@ pub const ALIGN: usize = system::ALIGN;
 const SMALL_UNITS: usize = 512;
 /// How much a thread keeps before it hands small blocks to the process (4 MiB).
 const THREAD_LIMIT: usize = 4 << 20;
+/// What the process may keep above the most it ever had in use: at least this much, so that a small program, whose few
+/// large blocks do not come in the same order each step, keeps them all.
+const SLACK: usize = 8 << 20;
 
 mod sealed {
     /// Implementors accept any bit pattern and own nothing.
@@ -268,7 +271,8 @@ fn take_block(class: usize, units: usize, bytes: usize) -> (Block, usize, bool) 
         return (block, units, false);
     }
     // Nothing fits: keep what is free of other sizes only as far as the most ever in use, plus a fourth, allows.
-    let keep = (shared.peak_bytes + shared.peak_bytes / 4).saturating_sub(shared.live_bytes);
+    let most = shared.peak_bytes + (shared.peak_bytes / 4).max(SLACK);
+    let keep = most.saturating_sub(shared.live_bytes);
     shared.lists.shrink(keep);
     drop(shared);
     (system_alloc(units, bytes), units, true)
