@@ -11,11 +11,12 @@
 //! gaps. `dx` and `dw` are what [`input_grad`] and [`weight_grad`] compute from `g`, the gradient of `y`.
 //!
 //! The paths, one file each: `blocked` (any geometry: windows, packed as they are made, times the weights), `winograd` (3x3,
-//! stride 1), `pointwise` (1x1), `depthwise` (one input channel to a group), and the definition itself in
-//! [`reference`](mod@reference), for tests. `planes` and `windows` lay images out for them.
+//! stride 1), `pointwise` (1x1), `depthwise` (one input channel to a group; `abreast` where planes are small), and the
+//! definition itself in [`reference`](mod@reference), for tests. `planes`, `windows` and `strip` lay images out for them.
 
 use crate::gemm::Element;
 
+mod abreast;
 mod blocked;
 mod depthwise;
 mod lanes;
@@ -23,6 +24,7 @@ mod planes;
 mod pointwise;
 pub mod reference;
 mod shared;
+mod strip;
 #[cfg(test)]
 mod tests;
 mod windows;
@@ -157,6 +159,7 @@ concrete! {
 enum Path {
     Winograd,
     Pointwise,
+    Abreast,
     Depthwise,
     Blocked,
 }
@@ -168,7 +171,7 @@ impl Path {
         } else if pointwise::applies(geometry) {
             Path::Pointwise
         } else if depthwise::applies(geometry) {
-            Path::Depthwise
+            if abreast::applies(geometry) { Path::Abreast } else { Path::Depthwise }
         } else {
             Path::Blocked
         }
@@ -193,6 +196,7 @@ fn forward_impl<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], bias: Option<&[
     match Path::of(geometry) {
         Path::Winograd => winograd::forward(geometry, x, w, bias, y),
         Path::Pointwise => pointwise::forward(geometry, x, w, bias, y),
+        Path::Abreast => abreast::forward(geometry, x, w, bias, y),
         Path::Depthwise => depthwise::forward(geometry, x, w, bias, y),
         Path::Blocked => blocked::forward(geometry, x, w, bias, y),
     }
@@ -207,6 +211,7 @@ fn input_grad_impl<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &mut [T]
     match Path::of(geometry) {
         Path::Winograd => winograd::input_grad(geometry, g, w, dx),
         Path::Pointwise => pointwise::input_grad(geometry, g, w, dx),
+        Path::Abreast => abreast::input_grad(geometry, g, w, dx),
         Path::Depthwise => depthwise::input_grad(geometry, g, w, dx),
         Path::Blocked => blocked::input_grad(geometry, g, w, dx),
     }
@@ -221,6 +226,7 @@ fn weight_grad_impl<T: Element>(geometry: &Conv2d, x: &[T], g: &[T], dw: &mut [T
     match Path::of(geometry) {
         Path::Winograd => winograd::weight_grad(geometry, x, g, dw),
         Path::Pointwise => pointwise::weight_grad(geometry, x, g, dw),
+        Path::Abreast => abreast::weight_grad(geometry, x, g, dw),
         Path::Depthwise => depthwise::weight_grad(geometry, x, g, dw),
         Path::Blocked => blocked::weight_grad(geometry, x, g, dw),
     }

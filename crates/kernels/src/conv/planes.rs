@@ -44,7 +44,7 @@ impl Layout {
     }
 
     /// The rows (or columns) of a phase that lie in the plane, and where the first of them stands there.
-    fn inside(&self, d: usize, phase: usize, count: usize) -> (Range<usize>, usize) {
+    pub(super) fn inside(&self, d: usize, phase: usize, count: usize) -> (Range<usize>, usize) {
         let shift = phase as isize - self.padding[d];
         let first = ((-shift).max(0) as usize).div_ceil(self.stride[d]).min(count);
         let end = ((self.size[d] as isize - shift).max(0) as usize).div_ceil(self.stride[d]).clamp(first, count);

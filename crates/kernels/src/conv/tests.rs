@@ -92,28 +92,32 @@ fn random_geometries_agree_with_the_definition() {
 /// Geometries that each take a path or an edge of their own.
 fn special() -> Vec<Conv2d> {
     vec![
-        square([2, 5, 7], 9, [1, 1, 0, 1, 1]),    // 1x1
-        square([3, 8, 4], 9, [1, 2, 0, 1, 1]),    // 1x1, strided
-        square([2, 3, 5], 6, [6, 1, 0, 1, 1]),    // the kernel covers the image
-        square([1, 3, 8], 31, [7, 2, 3, 1, 1]),   // the stem of a residual net
-        square([2, 6, 6], 13, [3, 1, 1, 1, 6]),   // depthwise
-        square([2, 6, 6], 13, [3, 2, 1, 1, 6]),   // depthwise, strided
-        square([2, 4, 12], 10, [5, 1, 2, 1, 4]),  // depthwise with a multiplier
-        square([3, 1, 32], 28, [3, 1, 0, 1, 1]),  // one channel
-        square([2, 32, 64], 26, [3, 1, 0, 1, 1]), // 3x3
-        square([5, 17, 20], 23, [3, 1, 1, 1, 1]), // 3x3, many tiles, odd sizes
-        square([4, 70, 34], 26, [3, 1, 0, 1, 1]), // 3x3, many tiles, many channels
-        square([3, 16, 16], 7, [3, 1, 1, 1, 1]),  // 3x3, odd size, padded
-        square([2, 33, 18], 10, [3, 1, 2, 1, 1]), // 3x3, odd channels, wide padding
-        square([1, 17, 40], 5, [3, 1, 0, 1, 1]),  // 3x3, batch 1
-        square([9, 64, 48], 4, [3, 1, 1, 1, 1]),  // 3x3, small images
-        square([1, 20, 20], 3, [3, 1, 0, 1, 1]),  // 3x3, one window
-        square([2, 40, 24], 12, [3, 2, 1, 1, 1]), // 3x3, strided
-        square([2, 32, 32], 12, [3, 1, 2, 2, 1]), // 3x3, dilated
-        square([2, 32, 32], 11, [3, 1, 1, 1, 2]), // 3x3, two groups
-        square([0, 3, 4], 8, [3, 1, 1, 1, 1]),    // empty batch
-        square([2, 0, 4], 8, [3, 1, 1, 1, 1]),    // no channels
-        square([2, 3, 4], 2, [3, 1, 0, 1, 1]),    // the kernel does not fit
+        square([2, 5, 7], 9, [1, 1, 0, 1, 1]),     // 1x1
+        square([3, 8, 4], 9, [1, 2, 0, 1, 1]),     // 1x1, strided
+        square([2, 3, 5], 6, [6, 1, 0, 1, 1]),     // the kernel covers the image
+        square([1, 3, 8], 31, [7, 2, 3, 1, 1]),    // the stem of a residual net
+        square([2, 6, 6], 13, [3, 1, 1, 1, 6]),    // depthwise
+        square([2, 6, 6], 13, [3, 2, 1, 1, 6]),    // depthwise, strided
+        square([2, 4, 12], 10, [5, 1, 2, 1, 4]),   // depthwise with a multiplier
+        square([3, 24, 24], 7, [3, 1, 1, 1, 24]),  // depthwise, many channels
+        square([2, 19, 38], 15, [5, 2, 3, 1, 19]), // depthwise, many channels, strided, with a multiplier
+        square([2, 17, 17], 12, [2, 3, 0, 2, 17]), // depthwise, many channels, elements that no window reaches
+        square([1, 9, 9], 70, [3, 1, 1, 1, 9]),    // depthwise, large planes
+        square([3, 1, 32], 28, [3, 1, 0, 1, 1]),   // one channel
+        square([2, 32, 64], 26, [3, 1, 0, 1, 1]),  // 3x3
+        square([5, 17, 20], 23, [3, 1, 1, 1, 1]),  // 3x3, many tiles, odd sizes
+        square([4, 70, 34], 26, [3, 1, 0, 1, 1]),  // 3x3, many tiles, many channels
+        square([3, 16, 16], 7, [3, 1, 1, 1, 1]),   // 3x3, odd size, padded
+        square([2, 33, 18], 10, [3, 1, 2, 1, 1]),  // 3x3, odd channels, wide padding
+        square([1, 17, 40], 5, [3, 1, 0, 1, 1]),   // 3x3, batch 1
+        square([9, 64, 48], 4, [3, 1, 1, 1, 1]),   // 3x3, small images
+        square([1, 20, 20], 3, [3, 1, 0, 1, 1]),   // 3x3, one window
+        square([2, 40, 24], 12, [3, 2, 1, 1, 1]),  // 3x3, strided
+        square([2, 32, 32], 12, [3, 1, 2, 2, 1]),  // 3x3, dilated
+        square([2, 32, 32], 11, [3, 1, 1, 1, 2]),  // 3x3, two groups
+        square([0, 3, 4], 8, [3, 1, 1, 1, 1]),     // empty batch
+        square([2, 0, 4], 8, [3, 1, 1, 1, 1]),     // no channels
+        square([2, 3, 4], 2, [3, 1, 0, 1, 1]),     // the kernel does not fit
     ]
 }
 

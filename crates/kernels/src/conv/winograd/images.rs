@@ -5,10 +5,10 @@
 
 use std::ops::Range;
 
-use super::strip::{from_lanes, to_lanes};
 use super::{Blocks, Pass, TILE, padded, spaced, transform};
 use crate::conv::lanes::LaneKernel;
 use crate::conv::shared::Shared;
+use crate::conv::strip::{from_lanes, to_lanes};
 use crate::gemm::Lane;
 use crate::{Buffer, Real};
 

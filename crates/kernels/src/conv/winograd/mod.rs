@@ -15,7 +15,6 @@
 
 mod gradient;
 mod images;
-mod strip;
 mod transform;
 mod weights;
 
