@@ -34,6 +34,9 @@ def selections():
         if dim < 2:
             case("scatter_add", lambda x, s: x.scatter_add(dim, index, s), random(*shape), random(*index.shape), dim=dim, **listed(index))
     zero = torch.tensor(0)
+    case("index_add", lambda x, s: x.index_add(0, zero.reshape(1), s), random(), random(), dim=0, index=[0])
+    case("scatter_add", lambda x, s: x.scatter_add(-1, zero, s), random(), random(), dim=-1, **listed(zero))
+    case("squeeze", lambda x: x.squeeze(-1), random(), dims=[-1])
     case("gather", lambda x: x.gather(0, zero), random(), dim=0, **listed(zero))
 
 

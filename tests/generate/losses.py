@@ -96,6 +96,9 @@ def others():
             for log_target in (False, True):
                 f = lambda x, t: F.kl_div(x, t, reduction=reduction, log_target=log_target)
                 case("kl_div", f, x, t, reduction=reduction, log_target=log_target)
+            if reduction == "mean":
+                f = lambda x, t: F.kl_div(x, t, reduction="batchmean")
+                case("kl_div", f, x, random(*shape, low=0.125, high=1), reduction="batchmean", log_target=False)
             t = signs(*shape)
             for margin in (1.0, 0.375):
                 x = random(*shape)

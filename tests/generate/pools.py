@@ -23,6 +23,8 @@ def pools():
         ((1, 2, 7, 8), 2, 1, 0, 2, False),
         ((1, 1, 8, 9), 3, 2, 1, 2, False),
         ((1, 1, 8, 9), (3, 2), (2, 3), (1, 1), (2, 3), True),
+        ((1, 2, 1, 5), (4, 3), (5, 4), (1, 0), 1, True),  # a window that hangs over the image
+        ((1, 1, 2, 4), (2, 3), (2, 3), 0, (2, 2), True),
     ]
     pair = lambda v: list(v) if isinstance(v, tuple) else [v, v]
     for shape, kernel, stride, padding, dilation, ceil_mode in cases:
@@ -58,6 +60,7 @@ def sequences():
         ((1, 1, 5), 2, 4, 1, 1, True),
         ((2, 1, 9), 3, 1, 1, 3, False),
         ((1, 1, 9), 3, 4, 1, 2, True),
+        ((2, 1, 3), 5, 3, 0, 1, True),  # a window that hangs over the sequence
         ((3, 6), 4, 3, 2, 1, False),  # no batch
         ((1, 1, 1), 1, 1, 0, 1, False),
         ((0, 2, 4), 2, 2, 0, 1, False),

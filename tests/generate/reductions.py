@@ -79,9 +79,29 @@ def products():
         case("prod", lambda x: x.prod(), x, dims=list(range(x.dim())), keepdim=False)
 
 
+def scalars():
+    """A tensor without dimensions lets itself be asked for its first and its last."""
+    for dim in (0, -1):
+        for keepdim in (False, True):
+            where = dict(dims=[dim], keepdim=keepdim)
+            for op, f in {"sum": torch.sum, "mean": torch.mean, "amax": torch.amax, "amin": torch.amin, "logsumexp": torch.logsumexp}.items():
+                case(op, lambda x: f(x, dim, keepdim), random(), **where)
+            case("var", lambda x: x.var(dim, correction=0, keepdim=keepdim), random(), correction=0, **where)
+            case("prod", lambda x: x.prod(dim, keepdim), random(), **where)
+            case("norm", lambda x: torch.linalg.vector_norm(x, 2.0, dim, keepdim), random(), p="2", **where)
+            for op, f in {"max": torch.max, "min": torch.min}.items():
+                case(op, lambda x: tuple(f(x, dim, keepdim)), random(), dim=dim, keepdim=keepdim)
+        for op, f in {"softmax": torch.softmax, "log_softmax": torch.log_softmax}.items():
+            case(op, lambda x: f(x, dim), random(), dim=dim)
+    nothing = torch.tensor([[-INF, -INF], [1.0, -INF], [-INF, 2.0], [INF, 1000.0], [INF, -INF]])
+    for dim in (0, 1):
+        case("logsumexp", lambda x: x.logsumexp(dim), nothing, dims=[dim], keepdim=False)
+
+
 if __name__ == "__main__":
     reductions()
     statistics()
     extremes()
     products()
+    scalars()
     save_operations("reductions")

@@ -78,11 +78,11 @@ impl HeldOut {
         }
     }
 
-    /// The share of so many tokens.
+    /// The share of so many tokens; all of them if there are fewer than are asked for.
     pub(crate) fn share(self, all: usize) -> f64 {
         match self {
             HeldOut::Share(share) => share,
-            HeldOut::Steps(steps) => steps as f64 / all as f64,
+            HeldOut::Steps(steps) => (steps as f64 / all as f64).min(1.0),
         }
     }
 }

@@ -27,10 +27,12 @@ impl Series {
         }
         let find = |name: &str| {
             let known = || header.iter().map(|column| format!("{column:?}")).collect::<Vec<_>>().join(", ");
-            header
-                .iter()
-                .position(|column| column == name)
-                .ok_or_else(|| fail(format!("there is no column {name:?}; the columns are {}", known())))
+            let mut places = (0..header.len()).filter(|&i| &header[i] == name);
+            match (places.next(), places.next()) {
+                (Some(place), None) => Ok(place),
+                (Some(_), Some(_)) => Err(fail(format!("more than one column is called {name:?}: {}", known()))),
+                (None, _) => Err(fail(format!("there is no column {name:?}; the columns are {}", known()))),
+            }
         };
         let names: Vec<&str> = std::iter::once(target).chain(others.iter().copied()).collect();
         let columns: Vec<usize> = names.iter().map(|name| find(name)).collect::<Result<_, _>>()?;
@@ -102,6 +104,7 @@ mod tests {
     fn what_is_wrong_is_said_in_one_line() {
         let message = |text: &[u8], target: &str| read(text, target, &[]).unwrap_err();
         assert_eq!(message(b"a,b\n1,2\n", "c"), "FILE: there is no column \"c\"; the columns are \"a\", \"b\"");
+        assert_eq!(message(b"a,b,b\n1,2,3\n", "b"), "FILE: more than one column is called \"b\": \"a\", \"b\", \"b\"");
         assert_eq!(message(b"", "c"), "FILE: the file is empty");
         assert!(message(b"a,b\n", "b").ends_with("is empty"));
         assert_eq!(message(b"a,b\n1,2\n3,x\n", "b"), "FILE: line 3, column \"b\": \"x\" is no finite number");

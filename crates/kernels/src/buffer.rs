@@ -309,13 +309,14 @@ impl Drop for Owned {
 }
 
 thread_local! {
-    static SCRATCH: Cell<Option<Owned>> = const { Cell::new(None) };
+    static SCRATCH: Cell<[Option<Owned>; 2]> = const { Cell::new([None, None]) };
 }
 
 /// Working memory of a task: numbers of unspecified value that nobody else will read.
 ///
-/// Each thread keeps one block for it, as large as was ever needed, instead of handing it to the process: a block that
-/// moves from core to core takes its lines along, out of one core's cache into the other's.
+/// Each thread keeps two blocks for it, as large as was ever needed (a kernel that works in blocks of its own calls
+/// products), instead of handing them to the process: a block that moves from core to core takes its lines along, out of one
+/// core's cache into the other's.
 pub(crate) struct Scratch<T: Pooled> {
     /// None if there are no numbers.
     block: Option<Owned>,
@@ -330,8 +331,15 @@ impl<T: Pooled> Scratch<T> {
             return Scratch { block: None, len, of: PhantomData };
         }
         let bytes = len * size_of::<T>();
-        let kept = SCRATCH.try_with(Cell::take).ok().flatten();
-        let block = kept.filter(|block| block.1 * ALIGN >= bytes).unwrap_or_else(|| {
+        let kept = SCRATCH.try_with(|cell| {
+            let mut kept = cell.take();
+            let fits = |block: &&mut Option<Owned>| block.as_ref().is_some_and(|block| block.1 * ALIGN >= bytes);
+            let size = |block: &&mut Option<Owned>| block.as_ref().map_or(0, |block| block.1);
+            let block = kept.iter_mut().filter(fits).min_by_key(size).and_then(Option::take);
+            cell.set(kept);
+            block
+        });
+        let block = kept.ok().flatten().unwrap_or_else(|| {
             let units = bytes.div_ceil(ALIGN).max(SMALL_UNITS).next_power_of_two();
             Owned(system_alloc(units, bytes), units)
         });
@@ -361,10 +369,14 @@ impl<T: Pooled> DerefMut for Scratch<T> {
 impl<T: Pooled> Drop for Scratch<T> {
     fn drop(&mut self) {
         let Some(block) = self.block.take() else { return };
-        // Where two were in use at once, the larger one stays.
-        let _ = SCRATCH.try_with(|kept| match kept.take() {
-            Some(other) if other.1 > block.1 => kept.set(Some(other)),
-            _ => kept.set(Some(block)),
+        // Where more were in use at once, the larger ones stay.
+        let _ = SCRATCH.try_with(|cell| {
+            let mut kept = cell.take();
+            let smallest = kept.iter_mut().min_by_key(|block| block.as_ref().map_or(0, |block| block.1));
+            if let Some(place) = smallest.filter(|place| place.as_ref().is_none_or(|other| other.1 <= block.1)) {
+                *place = Some(block);
+            }
+            cell.set(kept);
         });
     }
 }
@@ -372,7 +384,7 @@ impl<T: Pooled> Drop for Scratch<T> {
 /// Gives the free memory that the process and this thread keep back to the system.
 pub fn trim() {
     let _ = LOCAL.try_with(|lists| lists.borrow_mut().shrink(0));
-    let _ = SCRATCH.try_with(Cell::take);
+    drop(SCRATCH.try_with(Cell::take));
     let mut shared = shared();
     shared.lists.shrink(0);
     shared.peak_bytes = shared.live_bytes;

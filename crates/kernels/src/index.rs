@@ -132,6 +132,7 @@ fn put_add_impl<T: Real>(src: &[T], tables: &[Vec<usize>], sum: &mut [T]) {
     // Where the first dimension is taken as it lies, its slabs can go to different threads.
     if let Some(first) = outer.first()
         && let slab = sum.len() / first.len()
+        && slab > 0
         && first.iter().enumerate().all(|(i, &at)| at == i * slab)
     {
         let (together, each) = (rows_per_piece(slab), rows / first.len());
@@ -237,6 +238,7 @@ mod tests {
             (&[5usize, 4, 3][..], &[7usize, 2, 5][..]),
             (&[300, 40, 5], &[300, 70, 5]),
             (&[9], &[20]),
+            (&[1, 4, 1], &[5, 4, 1]),
             (&[3, 3], &[0, 2]),
             (&[], &[]),
             (&[70, 600], &[70, 600]),

@@ -69,7 +69,11 @@ impl Pool2d {
         );
         let size = |d: usize| {
             let (room, stride) = (self.input[d] + 2 * self.padding[d], self.stride[d]);
-            let rest = room.checked_sub(self.dilation[d] * (self.kernel[d] - 1) + 1)?;
+            let reach = self.dilation[d] * (self.kernel[d] - 1) + 1;
+            let Some(rest) = room.checked_sub(reach) else {
+                // Rounded up, a window that lacks less than a stride stands at the front.
+                return (self.ceil_mode && reach - room < stride && self.input[d] + self.padding[d] > 0).then_some(1);
+            };
             let down = rest / stride + 1;
             let up = rest.div_ceil(stride) + 1;
             let starts_inside = (up - 1) * stride < self.input[d] + self.padding[d];

@@ -26,7 +26,10 @@ impl<T: Real> Tensor<T> {
 
     #[track_caller]
     fn positions(&self, op: &str, dim: Dims, beats: impl Fn(T, T) -> bool) -> Vec<usize> {
-        let dim = dim.resolve_one(op, self.rank());
+        let dim = dim.resolve_one(op, self.rank().max(1));
+        if self.rank() == 0 {
+            return vec![0];
+        }
         let length = self.shape()[dim];
         if self.numel() == 0 {
             let lines: usize = self.shape().iter().enumerate().filter(|(d, _)| *d != dim).map(|(_, n)| n).product();

@@ -115,13 +115,17 @@ impl<const N: usize> PartialEq<[usize; N]> for Shape {
 pub struct Dims(Short<isize, 4>);
 
 impl Dims {
-    /// The dimensions as indices into a shape of this rank, in the order given.
+    /// The dimensions as indices into a shape of this rank, in the order given. As in PyTorch, a tensor without dimensions
+    /// may be asked for its first or last: there is nothing to index.
     ///
     /// # Panics
     /// If one is out of range or named twice; the message begins with `op`.
     #[track_caller]
     pub(crate) fn resolve(&self, op: &str, rank: usize) -> Short<usize, 4> {
         let mut resolved: Short<usize, 4> = Short::default();
+        if rank == 0 && matches!(self.0[..], [0 | -1]) {
+            return resolved;
+        }
         for &dim in &self.0 {
             let dim = resolve_dim(op, dim, rank);
             assert!(!resolved.contains(&dim), "{op}: dimension {dim} is named twice in {:?}", &self.0[..]);
@@ -267,5 +271,12 @@ mod tests {
     #[should_panic(expected = "sum: dimension 2 is out of range for 2 dimensions")]
     fn dims_must_exist() {
         Dims::from(2).resolve("sum", 2);
+    }
+
+    #[test]
+    #[should_panic(expected = "sum: dimension 1 is out of range for 0 dimensions")]
+    fn a_scalar_has_no_second_dimension() {
+        assert!(Dims::from(0).resolve("sum", 0).is_empty() && Dims::from(-1).resolve("sum", 0).is_empty());
+        Dims::from(1).resolve("sum", 0);
     }
 }

@@ -102,6 +102,7 @@ fn bad_input_is_one_clear_line() {
         ),
         (&["mlp", "--target", "x"], "--target means nothing for classification"),
         (&["char-lm", "--data", "short.txt"], "the text is too short: of 2 tokens"),
+        (&["char-lm", "--data", "short.txt", "--held-out", "90"], "0 are left for the training part"),
         (&["char-lm", "--data", "empty.txt"], "empty.txt: the file is empty"),
         (&["char-lm", "--data", "binary.txt"], "binary.txt: this is no UTF-8 text"),
         (&["char-lm", "--data", "none.txt"], "none.txt: No such file"),

@@ -15,10 +15,10 @@ use crate::DataError;
 /// Cuts the tokens in a training part and, from the end, the share that is held out.
 ///
 /// # Errors
-/// If the share is not between 0 and 1, or a part has fewer than 2 tokens.
+/// If the share is not above 0 and at most 1, or a part has fewer than 2 tokens.
 pub fn split_tokens(tokens: &[usize], held_out: f64) -> Result<(&[usize], &[usize]), DataError> {
     let fail = |problem| Err(DataError::Text { problem });
-    if !(held_out > 0.0 && held_out < 1.0) {
+    if !(held_out > 0.0 && held_out <= 1.0) {
         return fail(format!("the held-out share must lie between 0 and 1, got {held_out}"));
     }
     let test = (tokens.len() as f64 * held_out).round() as usize;
@@ -147,7 +147,10 @@ mod tests {
             "the text is too short: of 4 tokens, 1 are left for the training part"
         );
         assert!(message(split_tokens(&[1, 2, 3], 0.1).err()).ends_with("0 are left for the test part"));
-        assert!(message(split_tokens(&[1, 2, 3], 1.0).err()).contains("between 0 and 1"));
+        assert!(
+            message(split_tokens(&[1, 2, 3], 1.0).err()).ends_with("of 3 tokens, 0 are left for the training part")
+        );
+        assert!(message(split_tokens(&[1, 2, 3], 1.5).err()).contains("between 0 and 1"));
         assert_eq!(split_tokens(&[1, 2, 3, 4], 0.5).unwrap(), (&[1, 2][..], &[3, 4][..]));
     }
 }

@@ -1,25 +1,27 @@
 //! The forward pass of attention: for a block of queries, all keys, block by block.
 
 use super::{Attention, Block, QUERIES, add_mask, drop_some, product, spread};
+use crate::buffer::Scratch;
 use crate::gemm::{Element, MatsMut};
 use crate::simd::{self, Kernel};
-use crate::{Accum, Buffer, Real, lanes};
+use crate::{Accum, Real, lanes};
 
 pub(super) fn run<T: Element>(a: Attention<'_, T>, out: &mut MatsMut<'_, T>, log_sums: &mut [T]) {
     let (heads, queries, keys) = a.sizes();
     a.check("attention", out.shape(), log_sums.len());
     assert_eq!(out.count(), heads, "attention: the output has another number of heads");
-    let (features, key_block) = (a.v.shape().1, a.key_block());
+    let (features, query_block, key_block) = (a.v.shape().1, a.query_block(), a.key_block());
     let (batch, strides) = ([heads], [queries]);
     let mut log_sums = MatsMut::new(log_sums, (queries, 1), 1, &batch, &strides);
     let (out, log_sums) = (out.shared(), log_sums.shared());
-    let blocks = queries.div_ceil(QUERIES);
+    let blocks = queries.div_ceil(query_block);
     spread(a.is_parallel(), heads * blocks, |piece| {
-        let (head, first) = (piece / blocks, piece % blocks * QUERIES);
-        let rows = first..(first + QUERIES).min(queries);
+        let (head, first) = (piece / blocks, piece % blocks * query_block);
+        let rows = first..(first + query_block).min(queries);
         let q = a.q.get(head).row_range(rows.clone());
-        let mut sums = Buffer::<T>::zeroed(rows.len() * features);
-        let mut scores = Buffer::<T>::unspecified(rows.len() * key_block);
+        let mut scratch = Scratch::<T>::new(rows.len() * (features + key_block));
+        let (sums, scores) = scratch.split_at_mut(rows.len() * features);
+        sums.fill(T::ZERO);
         let mut state = [Running { max: -T::INFINITY, sum: T::ZERO }; QUERIES];
         let last = a.visible(rows.end - 1, 0, keys);
         for first_key in (0..last).step_by(key_block) {
@@ -28,8 +30,8 @@ pub(super) fn run<T: Element>(a: Attention<'_, T>, out: &mut MatsMut<'_, T>, log
             let (k, v) = (a.k.get(head).row_range(cols.clone()), a.v.get(head).row_range(cols.clone()));
             product(q, k.t(), scores, Accum::Replace);
             let block = Block { head, queries: rows.clone(), keys: cols };
-            simd::dispatch(Weigh { a: &a, block: &block, scores, state: &mut state, sums: &mut sums });
-            product(block.matrix(scores), v, &mut sums, Accum::Add);
+            simd::dispatch(Weigh { a: &a, block: &block, scores, state: &mut state, sums });
+            product(block.matrix(scores), v, sums, Accum::Add);
         }
         for (i, row) in rows.enumerate() {
             let Running { max, sum } = state[i];

@@ -22,17 +22,19 @@ pub mod reference;
 #[cfg(test)]
 mod tests;
 
+use crate::Accum;
 use crate::Real;
-use crate::gemm::{Element, Epilogue, Mat, Mats, MatsMut, gemm_at};
+use crate::gemm::{Element, Epilogue, Mat, Mats, MatsMut, gemm_here};
 use crate::random::Dropout;
-use crate::{Accum, simd};
 use std::ops::Range;
 
-/// Queries in a block.
-const QUERIES: usize = 64;
+/// The most queries in a block.
+const QUERIES: usize = 128;
+/// The same where later keys are hidden: smaller blocks have less that nobody sees.
+const CAUSAL_QUERIES: usize = 64;
 /// The most keys in a block.
 const KEYS: usize = 128;
-/// Multiplications of one product below which it runs on the calling thread.
+/// Multiplications of one product, at most: its factors stay in the cache.
 const PRODUCT: usize = 1 << 20;
 /// Below this many multiplications, waking a second thread costs more than it saves.
 const PARALLEL: usize = 1 << 17;
@@ -72,6 +74,13 @@ concrete! {
         a: Attention<'_, T>, out: Mats<'_, T>, grad: Mats<'_, T>, log_sums: &[T],
         dq: &mut MatsMut<'_, T>, dk: &mut MatsMut<'_, T>, dv: &mut MatsMut<'_, T>,
     ) = backward::run;
+    /// [`attention_backward`] with one output: the gradients of all heads' queries, then those of the keys, then of the values.
+    ///
+    /// # Panics
+    /// If the sizes or the batches disagree, or queries, keys and values have different sizes.
+    pub fn attention_backward_packed(
+        a: Attention<'_, T>, out: Mats<'_, T>, grad: Mats<'_, T>, log_sums: &[T], grads: &mut MatsMut<'_, T>,
+    ) = backward::run_packed;
 }
 
 impl<T: Real> Attention<'_, T> {
@@ -92,10 +101,15 @@ impl<T: Real> Attention<'_, T> {
         assert_eq!(log_sums, heads * queries, "{op}: one logarithm for each query");
     }
 
-    /// How many keys are in a block: such that one product stays on its thread.
+    /// How many queries are in a block.
+    fn query_block(&self) -> usize {
+        if self.causal.is_some() { CAUSAL_QUERIES } else { QUERIES }
+    }
+
+    /// How many keys are in a block.
     fn key_block(&self) -> usize {
         let features = self.q.shape().1.max(self.v.shape().1).max(1);
-        (PRODUCT / (QUERIES * features) / 32 * 32).saturating_sub(1).next_multiple_of(32).clamp(32, KEYS)
+        (PRODUCT / (QUERIES * features) / 32 * 32).clamp(32, KEYS)
     }
 
     /// How many of the keys from `first` on query `i` sees, at most `count`.
@@ -129,10 +143,10 @@ impl Block {
     }
 }
 
-/// `c = a b`, or `c += a b`, on the calling thread if it is small enough.
+/// `c = a b`, or `c += a b`, on the calling thread.
 fn product<T: Element>(a: Mat<'_, T>, b: Mat<'_, T>, c: &mut [T], accum: Accum) {
     let mut c = MatsMut::row_major(c, a.rows(), b.cols());
-    gemm_at(simd::level(), a, b, &mut c, Epilogue::plain(accum));
+    gemm_here(a, b, &mut c, Epilogue::plain(accum));
 }
 
 /// Adds a row of the mask to a row of scores.

@@ -17,6 +17,16 @@ struct Case<T> {
     dropout: Option<Dropout<T>>,
 }
 
+fn mats_of<'a, T: Real>(
+    data: &'a [T],
+    rows: usize,
+    cols: usize,
+    batch: &'a [usize],
+    strides: &'a [usize],
+) -> Mats<'a, T> {
+    Mats::new(Mat::row_major(data, rows, cols), batch, strides)
+}
+
 impl<T: Real> Case<T> {
     fn random(sizes: Sizes, rng: &mut SmallRng) -> Self {
         let (h, l, s, e, f) = sizes;
@@ -31,7 +41,7 @@ impl<T: Real> Case<T> {
         let batch = [h];
         let strides = [l * e, s * e, s * f, l * f, l * s].map(|stride| [stride]);
         let [sq, sk, sv, so, sm] = &strides;
-        let mats = |data, rows, cols, stride| Mats::new(Mat::row_major(data, rows, cols), &batch, stride);
+        let mats = |data, rows, cols, stride| mats_of(data, rows, cols, &batch, stride);
         let a = Attention {
             q: mats(&self.q, l, e, sq),
             k: mats(&self.k, s, e, sk),
@@ -53,6 +63,20 @@ impl<T: Real> Case<T> {
             &mut MatsMut::new(&mut dk, (s, e), e, &batch, sk),
             &mut MatsMut::new(&mut dv, (s, f), f, &batch, sv),
         );
+        if (l, e) == (s, f) {
+            // Laid out as `[token, q | k | v, head, feature]`.
+            let (packed, places) = ([3, h], [h * e, e]);
+            let mut grads = vec![T::NAN; 3 * h * l * e];
+            let mut packed_mats = MatsMut::new(&mut grads, (l, e), 3 * h * e, &packed, &places);
+            attention_backward_packed(a, mats(&out, l, f, so), mats(&self.g, l, f, so), &logs, &mut packed_mats);
+            for (part, one) in [&dq, &dk, &dv].into_iter().enumerate() {
+                for (i, &x) in one.iter().enumerate() {
+                    let (head, token, feature) = (i / (l * e), i / e % l, i % e);
+                    let y = grads[token * 3 * h * e + part * h * e + head * e + feature];
+                    assert!(x == y || x.is_nan() && y.is_nan(), "{:?}: packed gradient {part}", self.sizes);
+                }
+            }
+        }
         let [want_q, want_k, want_v] = reference::attention_backward(&a, &mats(&self.g, l, f, so));
         let want = [reference::attention(&a), want_q, want_k, want_v];
         ([out, dq, dk, dv], want)
@@ -70,7 +94,7 @@ impl<T: Real> Case<T> {
     }
 }
 
-const SIZES: [Sizes; 12] = [
+const SIZES: [Sizes; 15] = [
     (1, 1, 1, 1, 1),
     (2, 3, 5, 4, 3),
     (3, 7, 4, 5, 6),
@@ -82,6 +106,9 @@ const SIZES: [Sizes; 12] = [
     (1, 40, 90, 200, 300),
     (1, 1, 500, 33, 32),
     (1, 5, 4, 3, 0),
+    (2, 140, 140, 9, 9),
+    (10, 128, 128, 16, 16),
+    (3, 257, 257, 8, 8),
     (2, 3, 0, 2, 2),
 ];
 

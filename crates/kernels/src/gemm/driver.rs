@@ -175,7 +175,8 @@ pub(crate) fn gemm_packed<T: Element, A: Source<T>, B: Source<T>>(
 /// [`gemm_packed`], for a factor `b` whose columns are contiguous: where the other factor is the smaller one, its
 /// transpose is packed instead, and tiles of the product's transpose are turned when they are stored.
 ///
-/// A batch of rows times a layer's weights, `x W^T`, is such a product.
+/// A batch of rows times a layer's weights, `x W^T`, is such a product; and the gradient of weights, `y'^T x`, where the
+/// columns of the larger factor stand whole pages apart.
 pub(super) fn gemm_mats<'a, T: Element>(
     level: Level,
     size: Size,
@@ -184,11 +185,14 @@ pub(super) fn gemm_mats<'a, T: Element>(
     epilogue: Epilogue<'_, T>,
 ) {
     let Size { m, n, k } = size;
-    let turns =
-        TURNED.contains(&m) && 2 * m <= n && k >= LEAST_TURNED && level != Level::Portable && c.count() > 0 && {
-            let (a, b) = factors(0);
-            a.col_stride == 1 && b.col_stride == 1 && b.row_stride != 1
-        };
+    let turns = k >= LEAST_TURNED && level != Level::Portable && c.count() > 0 && {
+        let (a, b) = factors(0);
+        let rows = a.col_stride == 1 && b.col_stride == 1 && b.row_stride != 1;
+        // Both stand with their lanes side by side; those of the larger one push each other out of the caches.
+        let lanes = a.row_stride == 1 && b.row_stride == 1 && copies_a(&a, n.div_ceil(COL_UNIT));
+        rows && TURNED.contains(&m) && 2 * m <= n
+            || lanes && 2 * n <= m && n >= STRIP && !copies_a(&b, m.div_ceil(COL_UNIT))
+    };
     if !turns || c.count() == 1 && size.slices() > 1 {
         return gemm_packed(level, size, factors, c, epilogue);
     }
@@ -198,6 +202,38 @@ pub(super) fn gemm_mats<'a, T: Element>(
         (b, a)
     };
     run(level, Size { m: n, n: m, k }, 1, &turned, c, true, epilogue);
+}
+
+/// `c = epilogue(a b)` on the calling thread: for kernels that have cut their work already.
+///
+/// # Panics
+/// As [`gemm_packed`].
+pub(crate) fn gemm_here<T: Element>(a: Mat<'_, T>, b: Mat<'_, T>, c: &mut MatsMut<'_, T>, epilogue: Epilogue<'_, T>) {
+    let (level, m, n, k) = (simd::level(), a.rows, b.cols, a.cols);
+    assert_eq!(a.cols, b.rows, "gemm: the inner sizes differ");
+    check(level, (m, n), c, &epilogue);
+    if m > 0 && n > 0 && c.count() == 1 {
+        let (c, c_row) = (c.data.as_mut_ptr(), c.row_stride);
+        let task = Task { ks: 0..k, rows: 0..m, cols: 0..n, c, c_row, transposed: false, epilogue };
+        // SAFETY: `check` saw that the level is available; the task is all of an output that is borrowed mutably.
+        unsafe { compute(level, &a, &b.t(), task) }
+    }
+}
+
+/// Runs a task at a level.
+///
+/// # Safety
+/// The machine has the level. This part of the output is there, and nobody else uses it.
+unsafe fn compute<T: Element, A: Source<T>, B: Source<T>>(level: Level, a: &A, b: &B, task: Task<'_, T>) {
+    task.check(a, b);
+    // SAFETY: the caller's; `check` has seen that the factors are there.
+    unsafe {
+        match level {
+            Level::Portable => task.portable(a, b),
+            Level::Avx2 => <T::Half as Lane>::enter(Tiled::<T, T::Half, A, B>::new(a, b, task)),
+            Level::Avx512 => <T::Wide as Lane>::enter(Tiled::<T, T::Wide, A, B>::new(a, b, task)),
+        }
+    }
 }
 
 /// The promises of [`gemm_packed`].
@@ -222,14 +258,7 @@ fn run<T: Element, A: Source<T>, B: Source<T>>(
     let (start, c_row, outputs) = (Start(c.data.as_mut_ptr()), c.row_stride, c.count());
     // SAFETY: the level is available, as `gemm_packed` checked; `c` is borrowed mutably, `MatsMut` has a place of its own for
     // each element of each output, and tasks below are different parts of them.
-    let compute = |a: &A, b: &B, task: Task<'_, T>| unsafe {
-        task.check(a, b);
-        match level {
-            Level::Portable => task.portable(a, b),
-            Level::Avx2 => <T::Half as Lane>::enter(Tiled::<T, T::Half, A, B>::new(a, b, task)),
-            Level::Avx512 => <T::Wide as Lane>::enter(Tiled::<T, T::Wide, A, B>::new(a, b, task)),
-        }
-    };
+    let compute = |a: &A, b: &B, task: Task<'_, T>| unsafe { compute(level, a, b, task) };
     let (a, b) = factors(0);
     if outputs == 1 && m <= ROW_BLOCK && size.work() < 2 * TASK {
         // The usual small product: no time for anything else.

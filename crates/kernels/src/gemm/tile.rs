@@ -99,6 +99,12 @@ impl<T> Finish<T> {
         }
     }
 
+    /// Nothing but a number for each column.
+    #[inline(always)]
+    fn has_only_col_bias(&self) -> bool {
+        !self.relu && !self.col_bias.is_null() && self.row_bias.is_null()
+    }
+
     /// Nothing but adding or replacing.
     #[inline(always)]
     fn is_bare(&self) -> bool {
@@ -177,6 +183,19 @@ impl<L: Lane, const ROWS: usize, const REGS: usize, const COPY: bool> Fixed<'_, 
                         let c = tile.c.add(i * tile.c_row + j * L::LANES);
                         let x = acc[i][j];
                         if tile.finish.add { L::load(c).add(x).store(c) } else { x.store(c) }
+                    }
+                }
+            } else if tile.cols == REGS * L::LANES && tile.finish.has_only_col_bias() && !tile.transposed {
+                // A dense layer's forward pass.
+                let mut bias = [L::splat(L::Num::default()); REGS];
+                for j in 0..REGS {
+                    bias[j] = L::load(tile.finish.col_bias.add(j * L::LANES));
+                }
+                for i in 0..ROWS {
+                    for j in 0..REGS {
+                        let c = tile.c.add(i * tile.c_row + j * L::LANES);
+                        let x = acc[i][j];
+                        if tile.finish.add { L::load(c).add(x).add(bias[j]).store(c) } else { x.add(bias[j]).store(c) }
                     }
                 }
             } else {

@@ -38,18 +38,15 @@ pub(super) struct GatesBackward<'a, T> {
 }
 
 impl<T: Real> GatesBackward<'_, T> {
-    /// Whether the step lies beyond a sample's length.
-    #[inline(always)]
-    pub(super) fn passes(&self, row: usize) -> bool {
-        self.lengths.is_some_and(|lengths| self.time >= lengths[row])
-    }
-
-    /// A step that a sample only passed: its gates have no gradient, the state's goes on.
+    /// Whether the step lies beyond a sample's length. If so its gates have no gradient, and the state's goes on.
     ///
     /// # Safety
     /// The promises of [`GatesBackward`].
     #[inline(always)]
-    pub(super) unsafe fn pass(&self, row: usize, blocks: usize) {
+    pub(super) unsafe fn passes(&self, row: usize, blocks: usize) -> bool {
+        if self.lengths.is_none_or(|lengths| self.time < lengths[row]) {
+            return false;
+        }
         // SAFETY: the caller's.
         unsafe {
             let grad = self.grad.at(row, 0).slice(self.units);
@@ -59,6 +56,7 @@ impl<T: Real> GatesBackward<'_, T> {
                 self.slopes.at(row, block * self.hidden).slice_mut(self.units).fill(T::ZERO);
             }
         }
+        true
     }
 
     /// The whole gradient of the state after the step.

@@ -34,18 +34,15 @@ pub(super) struct Gates<'a, T> {
 }
 
 impl<T: Real> Gates<'_, T> {
-    /// Whether the step lies beyond a sample's length.
-    #[inline(always)]
-    pub(super) fn passes(&self, row: usize) -> bool {
-        self.lengths.is_some_and(|lengths| self.time >= lengths[row])
-    }
-
-    /// Hands a sample's state on.
+    /// Whether the step lies beyond a sample's length. If so, hands the sample's state on.
     ///
     /// # Safety
     /// The promises of [`Gates`].
     #[inline(always)]
-    pub(super) unsafe fn pass(&self, row: usize, has_memory: bool) {
+    pub(super) unsafe fn passes(&self, row: usize, has_memory: bool) -> bool {
+        if self.lengths.is_none_or(|lengths| self.time < lengths[row]) {
+            return false;
+        }
         // SAFETY: the caller's.
         unsafe {
             let before = self.state_before.at(row, 0).slice(self.units);
@@ -55,6 +52,7 @@ impl<T: Real> Gates<'_, T> {
                 self.memory.at(row, 0).slice_mut(self.units).copy_from_slice(before);
             }
         }
+        true
     }
 
     /// The input's share of a block plus the state's share of a gate.

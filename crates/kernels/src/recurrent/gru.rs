@@ -12,6 +12,7 @@
 
 use super::backward::GatesBackward;
 use super::forward::Gates;
+use super::place::{Gating, for_groups};
 use crate::Real;
 use crate::lanes::LANES;
 use crate::simd::Kernel;
@@ -23,41 +24,55 @@ impl<T: Real> Kernel for Forward<'_, T> {
 
     #[inline(always)]
     fn run(self) {
-        let g = self.0;
-        for row in 0..g.rows {
-            if g.passes(row) {
-                // SAFETY: `Gates` was promised the places.
-                unsafe { g.pass(row, false) };
-                continue;
-            }
-            for at in (0..g.units).step_by(LANES) {
-                let count = (g.units - at).min(LANES);
-                // SAFETY: as above; `count` stays within the units.
-                unsafe {
-                    let mut n = g.saved.load(row, at, count);
-                    let mut r = g.sum(row, 1, 0, at, count);
-                    let mut z = g.sum(row, 2, 1, at, count);
-                    let mut b = g.product.load(row, 2 * g.width + at, LANES);
-                    if let Some(bias) = g.candidate_bias {
-                        let bias = bias.load(0, at, count);
-                        for l in 0..LANES {
-                            b[l] += bias[l];
-                        }
-                    }
-                    let before = g.state_before.load(row, at, count);
-                    let mut h = [T::ZERO; LANES];
-                    for l in 0..LANES {
-                        r[l] = r[l].sigmoid();
-                        z[l] = z[l].sigmoid();
-                        n[l] = (n[l] + r[l] * b[l]).tanh();
-                        h[l] = (T::ONE - z[l]) * n[l] + z[l] * before[l];
-                    }
-                    for (block, values) in [n, r, z, b].into_iter().enumerate() {
-                        g.saved.store(row, block * g.hidden + at, count, values);
-                    }
-                    g.state.store(row, at, count, h);
+        // SAFETY: `Gates` was promised the places.
+        unsafe { for_groups(&self) }
+    }
+}
+
+impl<T: Real> Gating for Forward<'_, T> {
+    #[inline(always)]
+    fn rows(&self) -> usize {
+        self.0.rows
+    }
+
+    #[inline(always)]
+    fn units(&self) -> usize {
+        self.0.units
+    }
+
+    #[inline(always)]
+    unsafe fn passes(&self, row: usize) -> bool {
+        // SAFETY: the caller's.
+        unsafe { self.0.passes(row, false) }
+    }
+
+    #[inline(always)]
+    unsafe fn group(&self, row: usize, at: usize, count: usize) {
+        let g = &self.0;
+        // SAFETY: the caller's.
+        unsafe {
+            let mut n = g.saved.load(row, at, count);
+            let mut r = g.sum(row, 1, 0, at, count);
+            let mut z = g.sum(row, 2, 1, at, count);
+            let mut b = g.product.load(row, 2 * g.width + at, LANES);
+            if let Some(bias) = g.candidate_bias {
+                let bias = bias.load(0, at, count);
+                for l in 0..LANES {
+                    b[l] += bias[l];
                 }
             }
+            let before = g.state_before.load(row, at, count);
+            let mut h = [T::ZERO; LANES];
+            for l in 0..LANES {
+                r[l] = r[l].sigmoid();
+                z[l] = z[l].sigmoid();
+                n[l] = (n[l] + r[l] * b[l]).tanh();
+                h[l] = (T::ONE - z[l]) * n[l] + z[l] * before[l];
+            }
+            for (block, values) in [n, r, z, b].into_iter().enumerate() {
+                g.saved.store(row, block * g.hidden + at, count, values);
+            }
+            g.state.store(row, at, count, h);
         }
     }
 }
@@ -69,38 +84,52 @@ impl<T: Real> Kernel for Backward<'_, T> {
 
     #[inline(always)]
     fn run(self) {
-        let g = self.0;
-        for row in 0..g.rows {
-            if g.passes(row) {
-                // SAFETY: `GatesBackward` was promised the places.
-                unsafe { g.pass(row, 4) };
-                continue;
+        // SAFETY: `GatesBackward` was promised the places.
+        unsafe { for_groups(&self) }
+    }
+}
+
+impl<T: Real> Gating for Backward<'_, T> {
+    #[inline(always)]
+    fn rows(&self) -> usize {
+        self.0.rows
+    }
+
+    #[inline(always)]
+    fn units(&self) -> usize {
+        self.0.units
+    }
+
+    #[inline(always)]
+    unsafe fn passes(&self, row: usize) -> bool {
+        // SAFETY: the caller's.
+        unsafe { self.0.passes(row, 4) }
+    }
+
+    #[inline(always)]
+    unsafe fn group(&self, row: usize, at: usize, count: usize) {
+        let g = &self.0;
+        // SAFETY: the caller's.
+        unsafe {
+            let mut dh = g.grad_state(row, at, count);
+            let before = g.state_before.load(row, at, count);
+            let mut a = [[T::ZERO; LANES]; 4];
+            for (block, a) in a.iter_mut().enumerate() {
+                *a = g.saved.load(row, block * g.hidden + at, count);
             }
-            for at in (0..g.units).step_by(LANES) {
-                let count = (g.units - at).min(LANES);
-                // SAFETY: as above; `count` stays within the units.
-                unsafe {
-                    let mut dh = g.grad_state(row, at, count);
-                    let before = g.state_before.load(row, at, count);
-                    let mut a = [[T::ZERO; LANES]; 4];
-                    for (block, a) in a.iter_mut().enumerate() {
-                        *a = g.saved.load(row, block * g.hidden + at, count);
-                    }
-                    for l in 0..LANES {
-                        let (n, r, z, b) = (a[0][l], a[1][l], a[2][l], a[3][l]);
-                        let dn = dh[l] * (T::ONE - z) * (T::ONE - n * n);
-                        a[0][l] = dn;
-                        a[1][l] = dn * b * r * (T::ONE - r);
-                        a[2][l] = dh[l] * (before[l] - n) * z * (T::ONE - z);
-                        a[3][l] = dn * r;
-                        dh[l] *= z;
-                    }
-                    for (block, a) in a.into_iter().enumerate() {
-                        g.slopes.store(row, block * g.hidden + at, count, a);
-                    }
-                    g.carry.store(row, at, count, dh);
-                }
+            for l in 0..LANES {
+                let (n, r, z, b) = (a[0][l], a[1][l], a[2][l], a[3][l]);
+                let dn = dh[l] * (T::ONE - z) * (T::ONE - n * n);
+                a[0][l] = dn;
+                a[1][l] = dn * b * r * (T::ONE - r);
+                a[2][l] = dh[l] * (before[l] - n) * z * (T::ONE - z);
+                a[3][l] = dn * r;
+                dh[l] *= z;
             }
+            for (block, a) in a.into_iter().enumerate() {
+                g.slopes.store(row, block * g.hidden + at, count, a);
+            }
+            g.carry.store(row, at, count, dh);
         }
     }
 }

@@ -12,6 +12,7 @@
 
 use super::backward::GatesBackward;
 use super::forward::Gates;
+use super::place::{Gating, for_groups};
 use crate::Real;
 use crate::lanes::LANES;
 use crate::simd::Kernel;
@@ -23,38 +24,52 @@ impl<T: Real> Kernel for Forward<'_, T> {
 
     #[inline(always)]
     fn run(self) {
-        let g = self.0;
-        for row in 0..g.rows {
-            if g.passes(row) {
-                // SAFETY: `Gates` was promised the places.
-                unsafe { g.pass(row, true) };
-                continue;
+        // SAFETY: `Gates` was promised the places.
+        unsafe { for_groups(&self) }
+    }
+}
+
+impl<T: Real> Gating for Forward<'_, T> {
+    #[inline(always)]
+    fn rows(&self) -> usize {
+        self.0.rows
+    }
+
+    #[inline(always)]
+    fn units(&self) -> usize {
+        self.0.units
+    }
+
+    #[inline(always)]
+    unsafe fn passes(&self, row: usize) -> bool {
+        // SAFETY: the caller's.
+        unsafe { self.0.passes(row, true) }
+    }
+
+    #[inline(always)]
+    unsafe fn group(&self, row: usize, at: usize, count: usize) {
+        let g = &self.0;
+        // SAFETY: the caller's.
+        unsafe {
+            let mut a = [[T::ZERO; LANES]; 4];
+            for (gate, a) in a.iter_mut().enumerate() {
+                *a = g.sum(row, gate, gate, at, count);
             }
-            for at in (0..g.units).step_by(LANES) {
-                let count = (g.units - at).min(LANES);
-                // SAFETY: as above; `count` stays within the units.
-                unsafe {
-                    let mut a = [[T::ZERO; LANES]; 4];
-                    for (gate, a) in a.iter_mut().enumerate() {
-                        *a = g.sum(row, gate, gate, at, count);
-                    }
-                    let mut c = g.memory_before.load(row, at, count);
-                    let mut h = [T::ZERO; LANES];
-                    for l in 0..LANES {
-                        a[0][l] = a[0][l].sigmoid();
-                        a[1][l] = a[1][l].sigmoid();
-                        a[2][l] = a[2][l].tanh();
-                        a[3][l] = a[3][l].sigmoid();
-                        c[l] = a[1][l] * c[l] + a[0][l] * a[2][l];
-                        h[l] = a[3][l] * c[l].tanh();
-                    }
-                    for (gate, a) in a.into_iter().enumerate() {
-                        g.saved.store(row, gate * g.hidden + at, count, a);
-                    }
-                    g.memory.store(row, at, count, c);
-                    g.state.store(row, at, count, h);
-                }
+            let mut c = g.memory_before.load(row, at, count);
+            let mut h = [T::ZERO; LANES];
+            for l in 0..LANES {
+                a[0][l] = a[0][l].sigmoid();
+                a[1][l] = a[1][l].sigmoid();
+                a[2][l] = a[2][l].tanh();
+                a[3][l] = a[3][l].sigmoid();
+                c[l] = a[1][l] * c[l] + a[0][l] * a[2][l];
+                h[l] = a[3][l] * c[l].tanh();
             }
+            for (gate, a) in a.into_iter().enumerate() {
+                g.saved.store(row, gate * g.hidden + at, count, a);
+            }
+            g.memory.store(row, at, count, c);
+            g.state.store(row, at, count, h);
         }
     }
 }
@@ -66,40 +81,54 @@ impl<T: Real> Kernel for Backward<'_, T> {
 
     #[inline(always)]
     fn run(self) {
-        let g = self.0;
-        for row in 0..g.rows {
-            if g.passes(row) {
-                // SAFETY: `GatesBackward` was promised the places.
-                unsafe { g.pass(row, 4) };
-                continue;
+        // SAFETY: `GatesBackward` was promised the places.
+        unsafe { for_groups(&self) }
+    }
+}
+
+impl<T: Real> Gating for Backward<'_, T> {
+    #[inline(always)]
+    fn rows(&self) -> usize {
+        self.0.rows
+    }
+
+    #[inline(always)]
+    fn units(&self) -> usize {
+        self.0.units
+    }
+
+    #[inline(always)]
+    unsafe fn passes(&self, row: usize) -> bool {
+        // SAFETY: the caller's.
+        unsafe { self.0.passes(row, 4) }
+    }
+
+    #[inline(always)]
+    unsafe fn group(&self, row: usize, at: usize, count: usize) {
+        let g = &self.0;
+        // SAFETY: the caller's.
+        unsafe {
+            let dh = g.grad_state(row, at, count);
+            let mut dc = g.carry_memory.load(row, at, count);
+            let (c, before) = (g.memory.load(row, at, count), g.memory_before.load(row, at, count));
+            let mut a = [[T::ZERO; LANES]; 4];
+            for (gate, a) in a.iter_mut().enumerate() {
+                *a = g.saved.load(row, gate * g.hidden + at, count);
             }
-            for at in (0..g.units).step_by(LANES) {
-                let count = (g.units - at).min(LANES);
-                // SAFETY: as above; `count` stays within the units.
-                unsafe {
-                    let dh = g.grad_state(row, at, count);
-                    let mut dc = g.carry_memory.load(row, at, count);
-                    let (c, before) = (g.memory.load(row, at, count), g.memory_before.load(row, at, count));
-                    let mut a = [[T::ZERO; LANES]; 4];
-                    for (gate, a) in a.iter_mut().enumerate() {
-                        *a = g.saved.load(row, gate * g.hidden + at, count);
-                    }
-                    for l in 0..LANES {
-                        let (i, f, cand, o, s) = (a[0][l], a[1][l], a[2][l], a[3][l], c[l].tanh());
-                        let whole = dc[l] + dh[l] * o * (T::ONE - s * s);
-                        a[0][l] = whole * cand * i * (T::ONE - i);
-                        a[1][l] = whole * before[l] * f * (T::ONE - f);
-                        a[2][l] = whole * i * (T::ONE - cand * cand);
-                        a[3][l] = dh[l] * s * o * (T::ONE - o);
-                        dc[l] = whole * f;
-                    }
-                    for (gate, a) in a.into_iter().enumerate() {
-                        g.slopes.store(row, gate * g.hidden + at, count, a);
-                    }
-                    g.carry_memory.store(row, at, count, dc);
-                    g.carry.store(row, at, count, [T::ZERO; LANES]);
-                }
+            for l in 0..LANES {
+                let (i, f, cand, o, s) = (a[0][l], a[1][l], a[2][l], a[3][l], c[l].tanh());
+                let whole = dc[l] + dh[l] * o * (T::ONE - s * s);
+                a[0][l] = whole * cand * i * (T::ONE - i);
+                a[1][l] = whole * before[l] * f * (T::ONE - f);
+                a[2][l] = whole * i * (T::ONE - cand * cand);
+                a[3][l] = dh[l] * s * o * (T::ONE - o);
+                dc[l] = whole * f;
             }
+            for (gate, a) in a.into_iter().enumerate() {
+                g.slopes.store(row, gate * g.hidden + at, count, a);
+            }
+            g.carry_memory.store(row, at, count, dc);
+            g.carry.store(row, at, count, [T::ZERO; LANES]);
         }
     }
 }

@@ -9,6 +9,7 @@
 
 use super::backward::GatesBackward;
 use super::forward::Gates;
+use super::place::{Gating, for_groups};
 use crate::Real;
 use crate::lanes::LANES;
 use crate::simd::Kernel;
@@ -21,24 +22,38 @@ impl<T: Real, const RELU: bool> Kernel for Forward<'_, T, RELU> {
 
     #[inline(always)]
     fn run(self) {
-        let g = self.0;
-        for row in 0..g.rows {
-            if g.passes(row) {
-                // SAFETY: `Gates` was promised the places.
-                unsafe { g.pass(row, false) };
-                continue;
+        // SAFETY: `Gates` was promised the places.
+        unsafe { for_groups(&self) }
+    }
+}
+
+impl<T: Real, const RELU: bool> Gating for Forward<'_, T, RELU> {
+    #[inline(always)]
+    fn rows(&self) -> usize {
+        self.0.rows
+    }
+
+    #[inline(always)]
+    fn units(&self) -> usize {
+        self.0.units
+    }
+
+    #[inline(always)]
+    unsafe fn passes(&self, row: usize) -> bool {
+        // SAFETY: the caller's.
+        unsafe { self.0.passes(row, false) }
+    }
+
+    #[inline(always)]
+    unsafe fn group(&self, row: usize, at: usize, count: usize) {
+        let g = &self.0;
+        // SAFETY: the caller's.
+        unsafe {
+            let mut h = g.sum(row, 0, 0, at, count);
+            for h in &mut h {
+                *h = if RELU { h.maximum(T::ZERO) } else { h.tanh() };
             }
-            for at in (0..g.units).step_by(LANES) {
-                let count = (g.units - at).min(LANES);
-                // SAFETY: as above; `count` stays within the units.
-                unsafe {
-                    let mut h = g.sum(row, 0, 0, at, count);
-                    for h in &mut h {
-                        *h = if RELU { h.maximum(T::ZERO) } else { h.tanh() };
-                    }
-                    g.state.store(row, at, count, h);
-                }
-            }
+            g.state.store(row, at, count, h);
         }
     }
 }
@@ -51,28 +66,42 @@ impl<T: Real, const RELU: bool> Kernel for Backward<'_, T, RELU> {
 
     #[inline(always)]
     fn run(self) {
-        let g = self.0;
-        for row in 0..g.rows {
-            if g.passes(row) {
-                // SAFETY: `GatesBackward` was promised the places.
-                unsafe { g.pass(row, 1) };
-                continue;
+        // SAFETY: `GatesBackward` was promised the places.
+        unsafe { for_groups(&self) }
+    }
+}
+
+impl<T: Real, const RELU: bool> Gating for Backward<'_, T, RELU> {
+    #[inline(always)]
+    fn rows(&self) -> usize {
+        self.0.rows
+    }
+
+    #[inline(always)]
+    fn units(&self) -> usize {
+        self.0.units
+    }
+
+    #[inline(always)]
+    unsafe fn passes(&self, row: usize) -> bool {
+        // SAFETY: the caller's.
+        unsafe { self.0.passes(row, 1) }
+    }
+
+    #[inline(always)]
+    unsafe fn group(&self, row: usize, at: usize, count: usize) {
+        let g = &self.0;
+        // SAFETY: the caller's.
+        unsafe {
+            let mut dh = g.grad_state(row, at, count);
+            let h = g.state.load(row, at, count);
+            for l in 0..LANES {
+                let slope = T::ONE - h[l] * h[l];
+                let off = if h[l] > T::ZERO { dh[l] } else { T::ZERO };
+                dh[l] = if RELU { off } else { dh[l] * slope };
             }
-            for at in (0..g.units).step_by(LANES) {
-                let count = (g.units - at).min(LANES);
-                // SAFETY: as above; `count` stays within the units.
-                unsafe {
-                    let mut dh = g.grad_state(row, at, count);
-                    let h = g.state.load(row, at, count);
-                    for l in 0..LANES {
-                        let slope = T::ONE - h[l] * h[l];
-                        let off = if h[l] > T::ZERO { dh[l] } else { T::ZERO };
-                        dh[l] = if RELU { off } else { dh[l] * slope };
-                    }
-                    g.slopes.store(row, at, count, dh);
-                    g.carry.store(row, at, count, [T::ZERO; LANES]);
-                }
-            }
+            g.slopes.store(row, at, count, dh);
+            g.carry.store(row, at, count, [T::ZERO; LANES]);
         }
     }
 }

@@ -158,7 +158,7 @@ impl<T: Real> MultiheadAttention<T> {
             self.split(&x.linear(&weight, bias.as_ref()))
         };
         let heads = [part(0, query), part(1, key), part(2, value)];
-        self.gather(heads, masks, 0, mode)
+        self.gather_apart(heads, masks, 0, mode)
     }
 
     /// What each of the tokens gathers from all of them: [`forward`](MultiheadAttention::forward) with one tensor for
@@ -174,8 +174,11 @@ impl<T: Real> MultiheadAttention<T> {
             let masks = AttentionMasks { key_padding_mask: padding.as_ref(), ..masks };
             return self.attend_to_itself(&x.unsqueeze(0), masks, mode).squeeze(0);
         }
-        let [q, k, v] = self.project(x, weight, 0);
-        self.gather([q, k, v], masks, 0, mode)
+        if self.rotary.is_some() {
+            return self.gather_apart(self.project(x, weight, 0), masks, 0, mode);
+        }
+        let all = self.project_packed(x, weight);
+        self.gather([all.shape()[0], all.shape()[1]], |options| all.self_attention(options), masks, 0, mode)
     }
 
     /// [`attend_to_itself`](MultiheadAttention::attend_to_itself) for tokens `[N, L, E]` that come after those in the cache,
@@ -191,12 +194,23 @@ impl<T: Real> MultiheadAttention<T> {
         let [q, k, v] = self.project(x, weight, past);
         let (k, v) = cache.append(&k, &v);
         let masks = AttentionMasks { is_causal: true, ..Default::default() };
-        self.gather([q, k, v], masks, past, mode)
+        self.gather_apart([q, k, v], masks, past, mode)
     }
 
-    /// Queries, keys and values of all heads in one product, turned by their positions from `past` on.
+    /// Queries, keys and values of all heads, turned by their positions from `past` on.
     #[track_caller]
     fn project(&self, x: &Tensor<T>, weight: &Tensor<T>, past: usize) -> [Tensor<T>; 3] {
+        let all = self.project_packed(x, weight);
+        let [q, k, v] = [0, 1, 2].map(|i| all.select(2, i).transpose(1, 2));
+        match &self.rotary {
+            Some(rotary) => [rotary.rotate(&q, past), rotary.rotate(&k, past), v],
+            None => [q, k, v],
+        }
+    }
+
+    /// Queries, keys and values of all heads in one product: `[N, L, 3, heads, E / heads]`.
+    #[track_caller]
+    fn project_packed(&self, x: &Tensor<T>, weight: &Tensor<T>) -> Tensor<T> {
         let features = self.features();
         assert!(
             x.rank() == 3 && x.shape()[2] == features,
@@ -205,12 +219,7 @@ impl<T: Real> MultiheadAttention<T> {
         );
         let [n, l] = [x.shape()[0], x.shape()[1]];
         let all = x.linear(weight, self.in_proj_bias.as_deref());
-        let all = all.reshape([n, l, 3, self.heads, features / self.heads.max(1)]);
-        let [q, k, v] = [0, 1, 2].map(|i| all.select(2, i).transpose(1, 2));
-        match &self.rotary {
-            Some(rotary) => [rotary.rotate(&q, past), rotary.rotate(&k, past), v],
-            None => [q, k, v],
-        }
+        all.reshape([n, l, 3, self.heads, features / self.heads.max(1)])
     }
 
     /// `[N, L, E]` as heads `[N, H, L, E / H]`: a view.
@@ -221,17 +230,30 @@ impl<T: Real> MultiheadAttention<T> {
         x.reshape([n, l, self.heads, features / self.heads]).transpose(1, 2)
     }
 
-    /// Attention of all heads, and the output projection.
+    /// [`gather`](MultiheadAttention::gather) from queries, keys and values `[N, heads, L, E / heads]`.
     #[track_caller]
-    fn gather(
+    fn gather_apart(
         &self,
         [q, k, v]: [Tensor<T>; 3],
         masks: AttentionMasks<'_, T>,
         past: usize,
         mode: &mut Mode<'_>,
     ) -> Tensor<T> {
+        let sizes = [k.shape()[0], k.shape()[2]];
+        self.gather(sizes, |options| q.scaled_dot_product_attention(&k, &v, options), masks, past, mode)
+    }
+
+    /// Attention of all heads in `n` samples to so many keys, and the output projection.
+    #[track_caller]
+    fn gather(
+        &self,
+        [n, keys]: [usize; 2],
+        attend: impl FnOnce(AttentionOptions<'_, T>) -> Tensor<T>,
+        masks: AttentionMasks<'_, T>,
+        past: usize,
+        mode: &mut Mode<'_>,
+    ) -> Tensor<T> {
         let keep = masks.key_padding_mask.map(|padding| {
-            let [n, keys] = [k.shape()[0], k.shape()[2]];
             let fits = padding.shape() == &[n, keys];
             assert!(fits, "MultiheadAttention: a padding mask {} must be [{n}, {keys}]", padding.shape());
             !padding.reshape([n, 1, 1, keys])
@@ -255,7 +277,7 @@ impl<T: Real> MultiheadAttention<T> {
             _ => None,
         };
         let options = AttentionOptions { mask, is_causal: masks.is_causal, past, scale: None, dropout };
-        let y = q.scaled_dot_product_attention(&k, &v, options);
+        let y = attend(options);
         let [n, l] = [y.shape()[0], y.shape()[2]];
         self.out_proj.forward(&y.transpose(1, 2).reshape([n, l, self.features()]))
     }

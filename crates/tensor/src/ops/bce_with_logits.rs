@@ -3,11 +3,12 @@
 //! | | |
 //! |---|---|
 //! | equation | `y = mean of -p t ln s(x) - (1 - t) ln(1 - s(x))`, `s` the logistic function, `p` the weight of the positive; or the sum, or each |
-//! | derivative | `x' = y' (s(x) - t) / n`, `t' = -y' x / n` without weights |
+//! | derivative | `x' = y' ((1 - t) s(x) - t s(-x)) / n`, `t' = -y' x / n` without weights |
 //! | shapes | `x` and `t` equal; `y` has no dimension, or that shape if not reduced |
 //! | saved | `x` and `t` |
 //!
-//! Computed as `max(x, 0) - x t + ln(1 + e^-|x|)`, which neither overflows nor cancels for logits of any size. With weights it is
+//! Computed as `max(x, 0) - x t + ln(1 + e^-|x|)`, which neither overflows nor cancels for logits of any size; nor does the
+//! gradient, which is `s(x) - t` in exact arithmetic. With weights it is
 //! composed: `w ((1 - t) x - (1 + (p - 1) t) logsigmoid(x))`.
 
 use super::elementwise::map2;
@@ -45,7 +46,8 @@ impl<T: Real> Op<T> for Rule<T> {
     fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
         let each = self.reduction.each(grad, self.x.numel());
         if inputs.is_tracked() {
-            inputs.add(0, || (self.x.sigmoid() - &self.target) * &each);
+            let Rule { x, target, .. } = self;
+            inputs.add(0, || (x.sigmoid() * (-target + T::ONE) - (-x).sigmoid() * target) * &each);
         } else {
             inputs.add(0, || map2("bce_backward", Slope {}, &self.x, &self.target) * &each);
         }
@@ -54,7 +56,7 @@ impl<T: Real> Op<T> for Rule<T> {
 }
 
 binary!(Loss(self, x: T, t) = x.maximum(T::ZERO) - x * t + (-x.abs()).exp().ln_1p());
-binary!(Slope(self, x: T, t) = x.sigmoid() - t);
+binary!(Slope(self, x: T, t) = (T::ONE - t) * x.sigmoid() - t * (-x).sigmoid());
 
 impl<T: Real> BceWithLogitsLoss<T> {
     /// The binary cross entropy of the logits `input` against target probabilities in `[0, 1]`.
@@ -118,6 +120,19 @@ mod tests {
         };
         let each = weighted.forward(&x, &Tensor::from([1.0, 0.0, 0.0, 1.0]));
         assert_eq!(each.to_vec(), [0.0, 0.0, 2000.0, 6000.0]);
+    }
+
+    #[test]
+    fn small_gradients_survive() {
+        let x = Tensor::from([20.0f32, -20.0]).requires_grad();
+        let t = Tensor::from([1.0f32, 0.0]);
+        for g in [crate::grad(&x.bce_with_logits(&t), &[&x], crate::CreateGraph), {
+            vec![x.bce_with_logits(&t).backward().get(&x).unwrap().clone()]
+        }] {
+            let expected = 0.5 * (-20f32).exp();
+            let close = |g: f32| (g / expected - 1.0).abs() < 1e-6;
+            assert!(close(-g[0].to_vec()[0]) && close(g[0].to_vec()[1]), "{:?}", g[0].to_vec());
+        }
     }
 
     #[test]

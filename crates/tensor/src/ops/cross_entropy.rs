@@ -13,7 +13,7 @@
 
 use super::labels::{LabelOptions, Labels, class_dim, rows, samples};
 use super::reduction::Reduction;
-use crate::{Inputs, Op, OpInfo, Tensor};
+use crate::{Indices, Inputs, Op, OpInfo, Tensor};
 use chainrule_kernels::{Buffer, Real, softmax};
 
 pub(super) static INFO: OpInfo = OpInfo {
@@ -65,6 +65,11 @@ impl<'a, T: Real, const N: usize> From<&'a [usize; N]> for ClassTarget<'a, T> {
 }
 impl<'a, T: Real> From<&'a Vec<usize>> for ClassTarget<'a, T> {
     fn from(labels: &'a Vec<usize>) -> Self {
+        ClassTarget::Labels(labels)
+    }
+}
+impl<'a, T: Real> From<&'a Indices> for ClassTarget<'a, T> {
+    fn from(labels: &'a Indices) -> Self {
         ClassTarget::Labels(labels)
     }
 }

@@ -42,9 +42,14 @@ impl<T: Real> Tensor<T> {
     #[track_caller]
     pub fn index_add(&self, dim: impl Into<Dims>, index: impl Into<Indices>, source: &Self) -> Self {
         let index = index.into();
-        let dim = dim.into().resolve_one(INFO.name, self.rank());
+        let dim = dim.into().resolve_one(INFO.name, self.rank().max(1));
+        if self.rank() == 0 && source.rank() == 0 {
+            return self.unsqueeze(0).index_add(0, index, &source.unsqueeze(0)).squeeze(0);
+        }
         let mut slices = self.shape().clone();
-        slices.0[dim] = index.len();
+        if let Some(size) = slices.0.get_mut(dim) {
+            *size = index.len();
+        }
         assert!(
             index.rank() == 1 && source.shape() == &slices,
             "index_add: shape {} at indices of shape {} along dimension {dim} takes a source of shape {slices}, not {}",

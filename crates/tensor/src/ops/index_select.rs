@@ -82,6 +82,14 @@ mod tests {
     }
 
     #[test]
+    fn one_slice_may_be_taken_more_often_than_there_are_elements() {
+        let x = Tensor::from([[1.0f32], [2.0]]).unsqueeze(0).requires_grad();
+        let y = x.index_select(0, [0, 0, 0]);
+        assert_eq!(y.to_vec(), [1., 2., 1., 2., 1., 2.]);
+        assert_eq!(y.sum().backward().get(&x).unwrap().to_vec(), [3., 3.]);
+    }
+
+    #[test]
     fn gradcheck() {
         let x = check::random([3, 4, 2], -1.0, 1.0);
         check::gradients(|x| x[0].index_select(1, [3, 0, 3, 3]).powf(2.0), &[&x]);

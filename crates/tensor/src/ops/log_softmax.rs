@@ -40,10 +40,13 @@ impl<T: Real> Tensor<T> {
     /// [`softmax`](Tensor::softmax) would bring.
     ///
     /// # Panics
-    /// If there is no such dimension.
+    /// If there is no such dimension. (A tensor without dimensions counts as one of one element.)
     #[track_caller]
     pub fn log_softmax(&self, dim: impl Into<Dims>) -> Self {
-        let dim = dim.into().resolve_one(INFO.name, self.rank());
+        let dim = dim.into().resolve_one(INFO.name, self.rank().max(1));
+        if self.rank() == 0 {
+            return self.unsqueeze(0).log_softmax(0).squeeze(0);
+        }
         if dim + 1 != self.rank() {
             return self.transpose(dim, -1).log_softmax(-1).transpose(dim, -1);
         }

@@ -45,8 +45,8 @@ impl<T: Real> Op<T> for LogSumExp<T> {
     }
 }
 
-// Where the maximum is infinite there is nothing to subtract.
-unary!(Shift(self, m: T) = if m.is_finite() { m } else { T::ZERO });
+// Infinity cannot be subtracted from itself; the largest number still makes all else vanish beside it.
+unary!(Shift(self, m: T) = if m.is_finite() { m } else if m > T::ZERO { T::MAX } else { T::ZERO });
 binary!(Exponential(self, x: T, m) = (x - m).exp());
 binary!(Join(self, sum: T, m) = sum.ln() + m);
 
@@ -81,6 +81,10 @@ mod tests {
         let y = x.logsumexp(1, false).to_vec();
         let expected = [4f64.ln(), 1000.0 + 2f64.ln(), -1000.0, -inf, inf];
         assert!(y.iter().zip(expected).all(|(&a, b)| a == b || (a - b).abs() < 1e-12), "{y:?}");
+        // Beside infinity nothing has a part, however large.
+        let x = Tensor::from([inf, 1e30, 0.0]).requires_grad();
+        let slope = x.logsumexp(0, false).backward().get(&x).expect("tracked").to_vec();
+        assert!(slope[0].is_nan() && slope[1..] == [0.0; 2]);
         assert_eq!(Tensor::<f32>::zeros([2, 0]).logsumexp(-1, true).to_vec(), [f32::NEG_INFINITY; 2]);
     }
 

@@ -72,7 +72,10 @@ impl<T: Real> Tensor<T> {
     /// If there is no such dimension, or it is empty while there are lines.
     #[track_caller]
     pub fn min_dim(&self, dim: impl Into<Dims>, keepdim: bool) -> (Self, Indices) {
-        let dim = dim.into().resolve_one(INFO.name, self.rank());
+        let dim = dim.into().resolve_one(INFO.name, self.rank().max(1));
+        if self.rank() == 0 {
+            return self.unsqueeze(0).min_dim(0, false);
+        }
         let index = self.argmin(dim);
         let index = Indices::new(index, kept(self.shape(), &[dim]));
         let value = crate::no_grad(|| self.gather(dim, &index));

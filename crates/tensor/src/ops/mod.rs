@@ -12,6 +12,7 @@
 mod convolution;
 pub(crate) mod elementwise;
 mod gate;
+mod heads;
 mod labels;
 mod operators;
 mod pooling;

@@ -10,10 +10,14 @@
 //!
 //! The kernels work in blocks and never hold a matrix of all queries by all keys: memory is linear in `L` and `S`. A pass
 //! that is differentiated again, and one whose mask gets a gradient, composes plain operations and holds that matrix.
+//!
+//! `self_attention` is the same for queries, keys and values that one product has made side by side: their gradients are
+//! written side by side too, where slices would be put among zeros and added up.
 
 use super::elementwise::broadcast_strides;
+use super::heads::{Layout, heads};
 use crate::{Inputs, Mask, Op, OpInfo, SavedOutput, Shape, Tensor};
-use chainrule_kernels::attention::{Attention as Kernel, attention, attention_backward};
+use chainrule_kernels::attention::{Attention as Kernel, attention, attention_backward, attention_backward_packed};
 use chainrule_kernels::gemm::{Mat, Mats, MatsMut};
 use chainrule_kernels::random::{Dropout, dropout_mask};
 use chainrule_kernels::{Buffer, Real};
@@ -23,6 +27,13 @@ pub(super) static INFO: OpInfo = OpInfo {
     equation: "y = p v, p = softmax(scale q k^T + mask)",
     derivative: "v' = p^T y', q' = scale s' k, k' = scale s'^T q, s' = p (p' - sum of p' p), p' = y' v^T",
     torch: "torch.nn.functional.scaled_dot_product_attention",
+};
+
+static PACKED: OpInfo = OpInfo {
+    name: "self_attention",
+    equation: "y = p v, p = softmax(scale q k^T + mask) with q, k, v = x[:, :, 0..3]",
+    derivative: "that of scaled_dot_product_attention, side by side",
+    torch: "",
 };
 
 /// What a query may look at. It broadcasts to `[.., L, S]`: queries by keys.
@@ -79,11 +90,31 @@ struct Settings<T: Real> {
     batch: Shape,
 }
 
+/// Queries, keys and values.
+#[derive(Debug)]
+enum Source<T: Real> {
+    Apart(Box<[Tensor<T>; 3]>),
+    /// `[N, L, 3, heads, E]`.
+    Packed(Tensor<T>),
+}
+
+impl<T: Real> Source<T> {
+    fn parts(&self) -> [Tensor<T>; 3] {
+        match self {
+            Source::Apart(parts) => (**parts).clone(),
+            Source::Packed(x) => parts_of(x),
+        }
+    }
+}
+
+/// `[N, L, 3, heads, E]` as three times `[N, heads, L, E]`.
+fn parts_of<T: Real>(x: &Tensor<T>) -> [Tensor<T>; 3] {
+    [0, 1, 2].map(|i| x.select(2, i).transpose(1, 2))
+}
+
 #[derive(Debug)]
 struct Attention<T: Real> {
-    q: Tensor<T>,
-    k: Tensor<T>,
-    v: Tensor<T>,
+    source: Source<T>,
     y: SavedOutput<T>,
     log_sums: Buffer<T>,
     settings: Settings<T>,
@@ -91,80 +122,53 @@ struct Attention<T: Real> {
 
 impl<T: Real> Op<T> for Attention<T> {
     fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
-        let Attention { q, k, v, settings, .. } = self;
+        let settings = &self.settings;
+        let parts = self.source.parts();
+        let [q, k, v] = &parts;
         if inputs.is_tracked() {
             let p = settings.weights(q, k);
             let drop = settings.kept(p.shape());
             let apply = |x: &Tensor<T>| drop.as_ref().map_or(x.clone(), |drop| x * drop);
-            inputs.add(2, || apply(&p).t().matmul(&grad));
+            let dv = || apply(&p).t().matmul(&grad);
             let dp = apply(&grad.matmul(&v.t()));
             let ds = &p * (&dp - (&dp * &p).sum_dim(-1, true)) * T::from_f64(settings.scale);
-            inputs.add(0, || ds.matmul(k));
-            inputs.add(1, || ds.t().matmul(q));
+            let (dq, dk) = (|| ds.matmul(k), || ds.t().matmul(q));
+            if let Source::Packed(_) = &self.source {
+                inputs.add(0, || Tensor::stack(&[&dq(), &dk(), &dv()], 2).permute([0, 3, 2, 1, 4]));
+            } else {
+                inputs.add(2, dv);
+                inputs.add(0, dq);
+                inputs.add(1, dk);
+            }
             return;
+        }
+        let strides = settings.strides(q, k, v);
+        let kernel = settings.kernel(q, k, v, &strides);
+        let y = self.y.value();
+        let (y_strides, grad_strides) = (settings.full_strides(y), settings.full_strides(&grad));
+        let (y, grad) = (heads(y, &settings.batch, &y_strides), heads(&grad, &settings.batch, &grad_strides));
+        if let Source::Packed(x) = &self.source {
+            let [n, l, _, h, e] = [0, 1, 2, 3, 4].map(|d| x.shape()[d]);
+            let dx = Tensor::build(x.shape().clone(), |dx| {
+                let (batch, strides) = ([3, n, h], [h * e, l * 3 * h * e, e]);
+                let mut dx = MatsMut::new(dx, (l, e), 3 * h * e, &batch, &strides);
+                attention_backward_packed(kernel, y, grad, &self.log_sums, &mut dx);
+            });
+            return inputs.add(0, || dx);
         }
         let like = |x: &Tensor<T>| Layout::like(x, &settings.batch, x.shape()[x.rank() - 2], x.size(-1));
         let layouts = [like(q), like(k), like(v)];
         let mut buffers = layouts.each_ref().map(|layout| Buffer::unspecified(layout.shape.numel()));
         {
-            let strides = settings.strides(q, k, v);
-            let y = self.y.value();
-            let (y_strides, grad_strides) = (settings.full_strides(y), settings.full_strides(&grad));
             let [dq, dk, dv] = &mut buffers;
             let [mut dq, mut dk, mut dv] =
                 [(&layouts[0], dq), (&layouts[1], dk), (&layouts[2], dv)].map(|(layout, data)| layout.mats(data));
-            let (y, grad) = (heads(y, &settings.batch, &y_strides), heads(&grad, &settings.batch, &grad_strides));
-            let kernel = settings.kernel(q, k, v, &strides);
             attention_backward(kernel, y, grad, &self.log_sums, &mut dq, &mut dk, &mut dv);
         }
         for (i, (layout, buffer)) in layouts.into_iter().zip(buffers).enumerate() {
             inputs.add(i, || layout.tensor(buffer));
         }
     }
-}
-
-/// How a result `[batch.., rows, cols]` lies in memory: its dimensions but the last in the order of another tensor's, so that
-/// heads which were cut out of `[N, L, H * E]` go back there without a copy.
-struct Layout {
-    shape: Shape,
-    strides: Shape,
-}
-
-impl Layout {
-    fn like<T: Real>(x: &Tensor<T>, batch: &Shape, rows: usize, cols: usize) -> Self {
-        let shape: Shape = batch.iter().copied().chain([rows, cols]).collect();
-        let last = shape.rank() - 1;
-        let mut order: Vec<usize> = (0..last).collect();
-        if x.rank() == shape.rank() {
-            order.sort_by_key(|&d| std::cmp::Reverse(x.strides()[d]));
-        }
-        let mut strides = shape.clone();
-        let mut next = cols.max(1);
-        strides.0[last] = 1;
-        for d in order.into_iter().rev() {
-            strides.0[d] = next;
-            next *= shape[d].max(1);
-        }
-        Layout { shape, strides }
-    }
-
-    fn mats<'a, T: Real>(&'a self, data: &'a mut [T]) -> MatsMut<'a, T> {
-        let d = self.shape.rank() - 2;
-        let size = (self.shape[d], self.shape[d + 1]);
-        MatsMut::new(data, size, self.strides[d], &self.shape[..d], &self.strides[..d])
-    }
-
-    fn tensor<T: Real>(self, data: Buffer<T>) -> Tensor<T> {
-        let flat = data.len().into();
-        Tensor::from_buffer(data, flat).window(self.shape, self.strides, 0)
-    }
-}
-
-/// The last two dimensions of a tensor as matrices, one for each head of the batch.
-fn heads<'a, T: Real>(x: &'a Tensor<T>, batch: &'a Shape, strides: &'a Shape) -> Mats<'a, T> {
-    let d = batch.rank();
-    let (rows, cols) = (x.shape()[x.rank() - 2], x.size(-1));
-    Mats::new(Mat::new(x.as_view().data(), rows, cols, strides[d], strides[d + 1]), batch, &strides[..d])
 }
 
 impl<T: Real> Settings<T> {
@@ -263,8 +267,28 @@ impl<T: Real> Tensor<T> {
     /// If a tensor has fewer than two dimensions, the sizes do not match, or the leading dimensions do not broadcast.
     #[track_caller]
     pub fn scaled_dot_product_attention(&self, k: &Self, v: &Self, options: AttentionOptions<'_, T>) -> Self {
-        let q = self;
-        let last = |x: &Self| (x.rank() >= 2).then(|| [x.shape()[x.rank() - 2], x.shape()[x.rank() - 1]]);
+        attend(&INFO, Source::Apart(Box::new([self, k, v].map(Clone::clone))), options)
+    }
+
+    /// [`scaled_dot_product_attention`](Tensor::scaled_dot_product_attention) of tokens to each other, whose queries, keys
+    /// and values stand side by side: `[N, L, 3, heads, E]` -> `[N, heads, L, E]`.
+    ///
+    /// # Panics
+    /// If the shape is another, or the mask's does not broadcast.
+    #[track_caller]
+    pub fn self_attention(&self, options: AttentionOptions<'_, T>) -> Self {
+        let fits = self.rank() == 5 && self.shape()[2] == 3;
+        assert!(fits, "{}: an input of shape {} must be [N, L, 3, heads, E]", PACKED.name, self.shape());
+        attend(&PACKED, Source::Packed(self.clone()), options)
+    }
+}
+
+/// The value, and its node.
+#[track_caller]
+fn attend<T: Real>(info: &'static OpInfo, source: Source<T>, options: AttentionOptions<'_, T>) -> Tensor<T> {
+    let parts = source.parts();
+    let [q, k, v] = &parts;
+        let last = |x: &Tensor<T>| (x.rank() >= 2).then(|| [x.shape()[x.rank() - 2], x.shape()[x.rank() - 1]]);
         let lead = |shape: &Shape| Shape::from(&shape[..shape.rank().saturating_sub(2)]);
         let mask_shape = options.mask.map(|mask| match mask {
             AttentionMask::Keep(mask) => mask.shape().clone(),
@@ -279,7 +303,7 @@ impl<T: Real> Tensor<T> {
         let (Some(batch), Some([queries, keys, features])) = (batch, sizes) else {
             panic!(
                 "{}: queries {}, keys {}, values {}: they must be [.., L, E], [.., S, E] and [.., S, F]",
-                INFO.name,
+                info.name,
                 q.shape(),
                 k.shape(),
                 v.shape()
@@ -288,7 +312,7 @@ impl<T: Real> Tensor<T> {
         let full: Shape = batch.iter().copied().chain([queries, keys]).collect();
         if let Some(mask) = &mask_shape {
             assert!(
-                mask.broadcast(&full).as_ref() == Some(&full), "{}: a mask of shape {mask} does not broadcast to {full}", INFO.name);
+                mask.broadcast(&full).as_ref() == Some(&full), "{}: a mask of shape {mask} does not broadcast to {full}", info.name);
         }
         let mask = options.mask.map(|mask| match mask {
             AttentionMask::Add(mask) => mask.clone(),
@@ -298,7 +322,7 @@ impl<T: Real> Tensor<T> {
             }
         });
         if let Some((p, _)) = options.dropout {
-            assert!((0.0..=1.0).contains(&p), "{}: the probability {p} is not between 0 and 1", INFO.name);
+            assert!((0.0..=1.0).contains(&p), "{}: the probability {p} is not between 0 and 1", info.name);
         }
         let settings = Settings {
             mask,
@@ -318,15 +342,10 @@ impl<T: Real> Tensor<T> {
         attention(settings.kernel(q, k, v, &strides), &mut layout.mats(&mut out), &mut log_sums);
         let value = layout.tensor(out);
         let y = SavedOutput::new(&value);
-        Self::from_op(&INFO, value, &[q, k, v], || Attention {
-            q: q.clone(),
-            k: k.clone(),
-            v: v.clone(),
-            y,
-            log_sums,
-            settings,
-        })
-    }
+        match source {
+            Source::Packed(x) => Tensor::from_op(info, value, &[&x.clone()], || Attention { source: Source::Packed(x), y, log_sums, settings }),
+            source => Tensor::from_op(info, value, &[q, k, v], || Attention { source, y, log_sums, settings }),
+        }
 }
 
 #[cfg(test)]
@@ -378,6 +397,33 @@ mod tests {
             check::gradients(|x| attend(&x[0], &x[1], &x[1]), &[&random(&[l, e]), &random(&[s, e])]);
         }
         check::gradients(|x| attend(&x[0], &x[0], &x[0]), &[&random(&[0, 2, 2])]);
+    }
+
+    #[test]
+    fn gradcheck_of_self_attention() {
+        let plain = AttentionOptions::default();
+        let (x, keep) = (check::random([2, 3, 3, 2, 4], -1.0, 1.0), Mask::from_fn([3, 3], |i| i != 1));
+        for options in [
+            plain,
+            AttentionOptions { is_causal: true, dropout: Some((0.4, 5)), ..plain },
+            AttentionOptions { mask: Some((&keep).into()), scale: Some(0.3), ..plain },
+        ] {
+            let apart = |x: &Tensor<f64>| {
+                let [q, k, v] = super::parts_of(x);
+                q.scaled_dot_product_attention(&k, &v, options)
+            };
+            check::gradients(|x| x[0].self_attention(options), &[&x]);
+            assert_eq!(x.self_attention(options).to_vec(), apart(&x).to_vec());
+        }
+        let strided = check::random([2, 4, 2, 3, 3], -1.0, 1.0);
+        check::gradients(|x| x[0].permute([0, 4, 3, 2, 1]).self_attention(plain), &[&strided]);
+        check::gradients(|x| x[0].self_attention(plain), &[&check::random([2, 0, 3, 2, 4], -1.0, 1.0)]);
+    }
+
+    #[test]
+    #[should_panic(expected = "self_attention: an input of shape [2, 3, 12] must be [N, L, 3, heads, E]")]
+    fn packed_shapes_must_match() {
+        let _ = Tensor::<f32>::zeros([2, 3, 12]).self_attention(AttentionOptions::default());
     }
 
     #[test]

@@ -49,8 +49,12 @@ impl<T: Real> Tensor<T> {
     /// than this tensor, or an index is not below the dimension's size.
     #[track_caller]
     pub fn scatter_add(&self, dim: impl Into<Dims>, index: impl Into<Indices>, source: &Self) -> Self {
-        let index = index.into();
-        let dim = addressed(INFO.name, dim.into(), &index, self.shape());
+        let (dim, index) = (dim.into(), index.into());
+        if self.rank() == 0 && index.rank() == 0 && source.rank() == 0 {
+            let one = |x: &Self| x.unsqueeze(0);
+            return one(self).scatter_add(dim, index.reshape(1), &one(source)).squeeze(0);
+        }
+        let dim = addressed(INFO.name, dim, &index, self.shape());
         assert!(
             source.rank() == self.rank() && index.shape().iter().zip(source.shape().iter()).all(|(i, s)| i <= s),
             "scatter_add: indices of shape {} do not fit a source of shape {}: no size may be larger",

@@ -55,10 +55,13 @@ impl<T: Real> Tensor<T> {
     /// The softmax along one dimension: positive numbers that sum to 1.
     ///
     /// # Panics
-    /// If there is no such dimension.
+    /// If there is no such dimension. (A tensor without dimensions counts as one of one element.)
     #[track_caller]
     pub fn softmax(&self, dim: impl Into<Dims>) -> Self {
-        let dim = dim.into().resolve_one(INFO.name, self.rank());
+        let dim = dim.into().resolve_one(INFO.name, self.rank().max(1));
+        if self.rank() == 0 {
+            return self.unsqueeze(0).softmax(0).squeeze(0);
+        }
         if dim + 1 != self.rank() {
             return self.transpose(dim, -1).softmax(-1).transpose(dim, -1);
         }

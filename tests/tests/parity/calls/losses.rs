@@ -49,7 +49,11 @@ pub(super) fn call<T: Real>(op: &str, p: &Params, x: &[Tensor<T>]) -> Option<Res
             HingeEmbeddingLoss { margin: number("margin"), reduction }.forward(&x[0], &target(x[0].shape()))
         }
         "huber_loss" => HuberLoss { delta: number("delta"), reduction }.forward(&x[0], &x[1]),
-        "kl_div" => KlDivLoss { log_target: p.get("log_target"), reduction }.forward(&x[0], &target(x[0].shape())),
+        "kl_div" => {
+            let batch_mean = p.get::<String>("reduction") == "batchmean";
+            let loss = KlDivLoss { log_target: p.get("log_target"), batch_mean, reduction };
+            loss.forward(&x[0], &target(x[0].shape()))
+        }
         "l1_loss" => L1Loss { reduction }.forward(&x[0], &x[1]),
         "margin_ranking_loss" => {
             MarginRankingLoss { margin: number("margin"), reduction }.forward(&x[0], &x[1], &target(x[0].shape()))
@@ -77,7 +81,7 @@ fn reduction(p: &Params) -> Reduction {
         return Reduction::default();
     }
     match p.get::<String>("reduction").as_str() {
-        "mean" => Reduction::Mean,
+        "mean" | "batchmean" => Reduction::Mean,
         "sum" => Reduction::Sum,
         "none" => Reduction::None,
         other => panic!("unknown reduction {other}"),
