@@ -110,6 +110,8 @@ fn special() -> Vec<Conv2d> {
         square([3, 16, 16], 7, [3, 1, 1, 1, 1]),   // 3x3, odd size, padded
         square([2, 33, 18], 10, [3, 1, 2, 1, 1]),  // 3x3, odd channels, wide padding
         square([1, 17, 40], 5, [3, 1, 0, 1, 1]),   // 3x3, batch 1
+        square([1, 32, 64], 26, [3, 1, 0, 1, 1]),  // 3x3, batch 1, rows of tiles in halves
+        square([9, 24, 40], 7, [3, 1, 1, 1, 1]),   // 3x3, the same, an odd number of rows
         square([9, 64, 48], 4, [3, 1, 1, 1, 1]),   // 3x3, small images
         square([1, 20, 20], 3, [3, 1, 0, 1, 1]),   // 3x3, one window
         square([2, 40, 24], 12, [3, 2, 1, 1, 1]),  // 3x3, strided

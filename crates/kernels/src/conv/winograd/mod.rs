@@ -38,6 +38,10 @@ const FEW_TILES: usize = 128;
 /// Outer and inner channels of a block of weights, where tiles are few.
 const FEW_OUTER: usize = 32;
 const FEW_INNER: usize = 64;
+/// Up to so many weights, both halves of the rows of tiles transform all of them.
+const FEW_WEIGHTS: usize = 64 * 64;
+/// The fewest tiles that are cut so.
+const HALVED: usize = 32;
 /// Transformed lane groups that are worth a thread: some 10 microseconds.
 const PIECE: usize = 256;
 
@@ -156,36 +160,63 @@ fn many<T: Element>(pass: &Pass, blocks: &Blocks, x: &[T], filters: Filters<'_, 
     });
 }
 
-/// Few tiles, which meet many weights: all inputs are transformed first. Pieces: blocks of outer channels, which transform
-/// their weights a block of inner channels at a time and use them at once.
+/// Few tiles. All inputs are transformed first; pieces are blocks of outer channels. Where weights are few too, pieces are
+/// rows of tiles instead, each with a copy of its own of all that is transformed: a line that another core has just written
+/// takes longer to fetch than to compute.
 fn few<T: Element>(pass: &Pass, blocks: &Blocks, x: &[T], filters: Filters<'_, T>, bias: Option<&[T]>, y: &mut [T]) {
-    let (rows, all, width) = (0..blocks.rows, 0..pass.inner, padded(pass.inner));
-    let tiles = blocks.rows * blocks.across;
-    let mut v = Buffer::unspecified(ELEMENTS * spaced(tiles * width));
-    let shared = Shared::new(&mut v);
-    spread(pass.inner, tiles, |channels| {
-        dispatch(Inputs { pass, blocks, rows: rows.clone(), channels, x, v: &shared, all: all.clone() });
-    });
-    let y = Shared::new(y);
-    parallel::for_each(pass.outer.div_ceil(FEW_OUTER), |part| {
+    let width = padded(pass.inner);
+    let (outer_parts, y) = (pass.outer.div_ceil(FEW_OUTER), &Shared::new(y));
+    let part = |rows: Range<usize>, part: usize, v: &[T]| {
         let outer = part * FEW_OUTER..pass.outer.min((part + 1) * FEW_OUTER);
-        let columns = padded(outer.len());
-        let pitch = spaced(FEW_INNER * columns);
-        let mut u = Buffer::unspecified(ELEMENTS * pitch);
-        let mut m = Buffer::unspecified(ELEMENTS * spaced(tiles * columns));
-        for first in all.clone().step_by(FEW_INNER) {
-            let inner = first..pass.inner.min(first + FEW_INNER);
-            let shared = Shared::new(&mut u);
-            dispatch(Weights { filters, inner: inner.clone(), outer: outer.clone(), at: 0, u: &shared, pitch });
-            let accum = if first == 0 { Accum::Replace } else { Accum::Add };
-            for (e, m) in m.chunks_exact_mut(spaced(tiles * columns)).enumerate() {
-                let v = Mat::new(&v[e * spaced(tiles * width) + first..], tiles, inner.len(), width, 1);
-                let u = Mat::row_major(&u[e * pitch..], inner.len(), columns);
-                gemm(v, u, &mut m[..tiles * columns], Epilogue::plain(accum));
-            }
-        }
-        dispatch(Outputs { pass, blocks, rows: rows.clone(), channels: outer, m: &m, bias, y: &y });
+        few_channels(pass, blocks, (rows, outer), v, filters, bias, y);
+    };
+    if pass.inner * pass.outer <= FEW_WEIGHTS && blocks.rows > 1 && blocks.rows * blocks.across >= HALVED {
+        // A sum has the same order in both cuts.
+        let parts = parallel::threads().min(2);
+        return parallel::for_each(parts, |part_of| {
+            let rows = part_of * blocks.rows / parts..(part_of + 1) * blocks.rows / parts;
+            let mut v = Buffer::unspecified(ELEMENTS * spaced(rows.len() * blocks.across * width));
+            let (all, shared) = (0..pass.inner, &Shared::new(&mut v));
+            dispatch(Inputs { pass, blocks, rows: rows.clone(), channels: all.clone(), x, v: shared, all });
+            (0..outer_parts).for_each(|outer| part(rows.clone(), outer, &v));
+        });
+    }
+    let (rows, tiles) = (0..blocks.rows, blocks.rows * blocks.across);
+    let mut v = Buffer::unspecified(ELEMENTS * spaced(tiles * width));
+    let shared = &Shared::new(&mut v);
+    spread(pass.inner, tiles, |channels| {
+        dispatch(Inputs { pass, blocks, rows: rows.clone(), channels, x, v: shared, all: 0..pass.inner });
     });
+    parallel::for_each(outer_parts, |outer| part(rows.clone(), outer, &v));
+}
+
+/// Some rows of tiles and outer channels of a pass, from transformed inputs `v`. Weights are transformed a block of inner
+/// channels at a time and used at once.
+fn few_channels<T: Element>(
+    pass: &Pass,
+    blocks: &Blocks,
+    (rows, outer): (Range<usize>, Range<usize>),
+    v: &[T],
+    filters: Filters<'_, T>,
+    bias: Option<&[T]>,
+    y: &Shared<'_, T>,
+) {
+    let (tiles, width, columns) = (rows.len() * blocks.across, padded(pass.inner), padded(outer.len()));
+    let pitch = spaced(FEW_INNER * columns);
+    let mut u = Buffer::unspecified(ELEMENTS * pitch);
+    let mut m = Buffer::unspecified(ELEMENTS * spaced(tiles * columns));
+    for first in (0..pass.inner).step_by(FEW_INNER) {
+        let inner = first..pass.inner.min(first + FEW_INNER);
+        let shared = Shared::new(&mut u);
+        dispatch(Weights { filters, inner: inner.clone(), outer: outer.clone(), at: 0, u: &shared, pitch });
+        let accum = if first == 0 { Accum::Replace } else { Accum::Add };
+        for (e, m) in m.chunks_exact_mut(spaced(tiles * columns)).enumerate() {
+            let v = Mat::new(&v[e * spaced(tiles * width) + first..], tiles, inner.len(), width, 1);
+            let u = Mat::row_major(&u[e * pitch..], inner.len(), columns);
+            gemm(v, u, &mut m[..tiles * columns], Epilogue::plain(accum));
+        }
+    }
+    dispatch(Outputs { pass, blocks, rows, channels: outer, m: &m, bias, y });
 }
 
 impl Pass {
