@@ -12,7 +12,7 @@
 //!
 //! Factors that stand in memory such that tiles can read them there are not packed: `a` with any contiguous side, as
 //! long as its lines do not push each other out of the caches, and `b` with contiguous rows, of which the first tile leaves a
-//! packed copy if there are enough others. Products with one row or column are products with a vector.
+//! packed copy if there are enough others. Products with one column or few rows are products with vectors.
 //!
 //! Every sum runs over its terms in order and visits the output after each chunk.
 //!
@@ -115,12 +115,12 @@ impl<'a, T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Tiled<'a, T, 
         Tiled { a, b, task, lane: PhantomData }
     }
 
-    /// The task as a matrix and a vector, if it has one row or column and the matrix can be read in place.
+    /// The task as a matrix and a vector, or a few, if it has one column or few rows and the matrix can be read in place.
     #[inline(always)]
-    fn as_vector(&self) -> Option<gemv::Vector<'_, L>> {
+    fn as_vectors(&self) -> Option<gemv::Vectors<'_, L>> {
         let task = &self.task;
         let (rows, cols) = (task.rows.len(), task.cols.len());
-        if rows > 1 && cols > 1 || task.transposed {
+        if task.transposed {
             return None;
         }
         let a = self.a.in_place()?.row_range(task.rows.clone()).t().row_range(task.ks.clone()).t();
@@ -128,7 +128,8 @@ impl<'a, T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Tiled<'a, T, 
         let (m, x) = if cols == 1 { (a, b) } else { (b, a) };
         let c = task.place(task.rows.start, task.cols.start);
         let finish = task.finish(&task.ks, task.rows.start, task.cols.start);
-        gemv::reads(&m).then_some(gemv::Vector { m, x, c, c_row: task.c_row, column: cols == 1, finish })
+        let column = cols == 1 && rows > 1;
+        gemv::serves(&m, x.rows()).then_some(gemv::Vectors { m, x, c, c_row: task.c_row, column, finish })
     }
 
     /// The panel of the columns `cols`, which the first block finds in place or packs to `packed`. With `leaves_copy`
@@ -215,9 +216,9 @@ impl<T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Kernel for Tiled<
 
     #[inline(always)]
     fn run(self) {
-        if let Some(vector) = self.as_vector() {
+        if let Some(vectors) = self.as_vectors() {
             // SAFETY: we run inside `L::enter`; the rest `new` was promised.
-            return unsafe { L::enter(vector) };
+            return unsafe { L::enter(vectors) };
         }
         let Task { rows, cols, .. } = &self.task;
         let k_most = self.task.ks.len().min(k_block::<T>());

@@ -20,8 +20,10 @@ use crate::{Accum, Buffer, Real, parallel, simd};
 const ROW_BLOCK: usize = 256;
 /// Columns of a task are cut at multiples of this: two of the longest registers.
 const COL_UNIT: usize = 32;
-/// Multiplications worth a task of its own: about 10 microseconds.
-const TASK: usize = 1 << 19;
+/// Multiplications worth a task of its own: about 8 microseconds.
+const TASK: usize = 7 << 16;
+/// Multiplications in the time that it takes to store an element of the output.
+const STORE: usize = 8;
 /// Tasks wanted of a product that is large enough.
 const TASKS: usize = 16;
 /// Tasks that are cut to save packing keep at least so many rows or columns.
@@ -55,9 +57,9 @@ pub(crate) struct Size {
 }
 
 impl Size {
-    /// Multiplications.
+    /// Multiplications. Storing an element takes as long as some of them.
     fn work(self) -> usize {
-        self.m * self.n * self.k
+        self.m * self.n * self.k.max(STORE)
     }
 
     /// Into how many slices the sums are cut.

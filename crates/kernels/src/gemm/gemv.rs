@@ -1,11 +1,16 @@
-//! Products of a matrix and a vector: `y = M x`, where the output of a product has one row or one column.
+//! Products of a matrix and a vector, or a few: `y = M x`, where the output of a product has one row or column, or few rows.
 //!
-//! Every number of `M` is used once, so the work is reading it in long runs. If its rows are contiguous, each `y[i]` is
-//! an inner product, several at a time; if its columns are, `y` is a sum of columns, weighted by `x`:
+//! Every number of `M` is used once or a few times, so the work is reading it in long runs. If its rows are contiguous, each
+//! `y[i]` is an inner product, several at a time; if its columns are, `y` is a sum of columns, weighted by `x`:
 //!
 //! ```text
 //! y[i] = sum_p M[i, p] x[p]          y += x[p] M[:, p]
 //! ```
+//!
+//! Of a few vectors, up to four go along together.
+
+// Plain indices show which accumulator meets which factor.
+#![allow(clippy::needless_range_loop)]
 
 use std::mem::MaybeUninit;
 
@@ -16,25 +21,39 @@ use crate::simd::Kernel;
 use crate::{Buffer, Real};
 
 /// Outputs computed before they are stored: they stay in the L1 cache.
-const CHUNK: usize = 512;
+const OUTPUTS: usize = 2048;
 /// Inner products or weighted columns at a time.
 const GROUP: usize = 4;
 /// The longest register.
 const MAX_LANES: usize = 16;
+/// The most vectors.
+const MOST: usize = 8;
+/// The most vectors whose products are sums of columns: tiles of registers load and store less.
+const MOST_COLUMNS: usize = 2;
+/// Of several vectors, each wants so many terms more: adding up the lanes of a register takes its time.
+const TERMS: usize = 32;
 
-/// Whether [`run`] can read this matrix, whose rows belong to the outputs.
+/// Whether [`run`](Vectors::run) can read this matrix, whose rows belong to the outputs, and is the fastest for so many vectors.
 #[inline(always)]
-pub(super) fn reads<T>(m: &Mat<'_, T>) -> bool {
-    m.row_stride == 1 || m.col_stride == 1
+pub(super) fn serves<T>(m: &Mat<'_, T>, vectors: usize) -> bool {
+    match (m.col_stride, m.row_stride) {
+        (1, _) => vectors == 1 || vectors <= MOST && m.cols >= vectors * TERMS,
+        (_, 1) => vectors <= MOST_COLUMNS,
+        _ => false,
+    }
 }
 
-/// A matrix, a vector, and where their product goes.
-pub(super) struct Vector<'a, L: Lane> {
-    /// Its rows belong to the outputs; [`reads`] holds.
+/// A few vectors: vector `v` of the last number starts at element `v` times the middle one.
+type Few<'a, T> = (&'a [T], usize, usize);
+
+/// A matrix, vectors, and where their products go.
+pub(super) struct Vectors<'a, L: Lane> {
+    /// Its rows belong to the outputs; [`serves`] holds.
     pub(super) m: Mat<'a, L::Num>,
-    /// One row, as long as those of `m`.
+    /// The vectors are its rows, as long as those of `m`.
     pub(super) x: Mat<'a, L::Num>,
-    /// The first output; the others follow next to each other, or every `c_row` numbers if they are a `column`.
+    /// The first output of the first vector; the others follow next to each other, those of the next vector `c_row` numbers
+    /// further. If there is one vector and its outputs are a `column`, they stand `c_row` numbers apart.
     pub(super) c: *mut L::Num,
     pub(super) c_row: usize,
     pub(super) column: bool,
@@ -42,41 +61,45 @@ pub(super) struct Vector<'a, L: Lane> {
 }
 
 /// To run it, the CPU must have the registers, and the outputs and biases must be there for us alone.
-impl<L: Lane> Kernel for Vector<'_, L> {
+impl<L: Lane> Kernel for Vectors<'_, L> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        let Vector { m, x, c, c_row, mut column, mut finish } = self;
+        let Vectors { m, x, c, c_row, mut column, mut finish } = self;
         if column && c_row == 1 {
             // A column without gaps is stored like a row.
             column = false;
             (finish.row_bias, finish.col_bias) = (finish.col_bias, finish.row_bias);
         }
-        assert!(m.cols == x.cols && x.rows == 1 && reads(&m), "a matrix and a vector of the same length");
+        assert!(m.cols == x.cols && serves(&m, x.rows), "a matrix and vectors of the same length");
+        assert!(x.rows == 1 || !column, "a column for one vector");
+        let vectors = x.rows;
         let gathered;
-        let x = if x.col_stride == 1 || x.cols < 2 {
-            &x.data[..x.cols]
+        let (x, stride) = if x.col_stride == 1 || x.cols < 2 {
+            (x.data, x.row_stride)
         } else {
-            let mut copy = Buffer::unspecified(x.cols);
-            copy.iter_mut().enumerate().for_each(|(p, to)| *to = x.data[p * x.col_stride]);
+            let mut copy = Buffer::unspecified(x.rows * x.cols);
+            for (v, to) in copy.chunks_exact_mut(x.cols).enumerate() {
+                to.iter_mut().enumerate().for_each(|(p, to)| *to = x.at(v, p));
+            }
             gathered = copy;
-            &gathered[..]
+            (&gathered[..], x.cols)
         };
-        let mut y = MaybeUninit::<[L::Num; CHUNK]>::uninit();
-        for start in (0..m.rows).step_by(CHUNK) {
-            let rows = (m.rows - start).min(CHUNK);
+        let mut y = MaybeUninit::<[L::Num; OUTPUTS]>::uninit();
+        let most = OUTPUTS / vectors;
+        for start in (0..m.rows).step_by(most) {
+            let rows = (m.rows - start).min(most);
             let part = m.row_range(start..start + rows);
-            // SAFETY: as promised; the part has as many rows as `y`, whose numbers are all written before they are read, and
-            // `x` as many numbers as the part has columns.
+            // SAFETY: as promised; there are `rows` outputs for each vector in `y`, all written before they are read.
             unsafe {
                 let y = y.as_mut_ptr().cast::<L::Num>();
-                std::ptr::write_bytes(y, 0, rows);
-                let sums = std::slice::from_raw_parts_mut(y, rows);
-                match (x.is_empty(), m.col_stride == 1) {
+                std::ptr::write_bytes(y, 0, vectors * rows);
+                let sums = std::slice::from_raw_parts_mut(y, vectors * rows);
+                match (m.cols == 0, m.col_stride == 1) {
                     (true, _) => {}
-                    (_, true) => inner_products::<L>(part, x, sums),
-                    (_, false) => weighted_columns::<L>(part, x, sums),
+                    (_, true) => inner_products::<L>(part, (x, stride, vectors), sums),
+                    (_, false) => weighted_columns::<L>(part, (x, stride, vectors), sums),
                 }
                 let skip = |bias: *const L::Num| if bias.is_null() { bias } else { bias.add(start) };
                 if column {
@@ -84,126 +107,176 @@ impl<L: Lane> Kernel for Vector<'_, L> {
                     store_finished::<L>((rows, 1), (y, 1), (c.add(start * c_row), c_row), &finish);
                 } else {
                     let finish = Finish { col_bias: skip(finish.col_bias), ..finish };
-                    store_finished::<L>((1, rows), (y, rows), (c.add(start), c_row), &finish);
+                    store_finished::<L>((vectors, rows), (y, rows), (c.add(start), c_row), &finish);
                 }
             }
         }
     }
 }
 
-/// `y[i] = sum_p m[i, p] x[p]`, rows contiguous.
+/// `y[v, i] = sum_p m[i, p] x[v, p]`, rows contiguous. Vector `v` starts at `x[v * stride]`.
 ///
 /// # Safety
-/// The CPU has the registers; `m` has as many rows as `y` and as many columns as `x` has numbers.
+/// The CPU has the registers; for each vector, `y` has as many numbers as `m` has rows, and `x` as many as `m` has columns.
 #[inline(always)]
-unsafe fn inner_products<L: Lane>(m: Mat<'_, L::Num>, x: &[L::Num], y: &mut [L::Num]) {
-    let mut groups = y.chunks_exact_mut(GROUP);
-    let mut row = m.data.as_ptr();
-    for y in &mut groups {
-        // SAFETY: the caller's: these rows are there.
-        unsafe {
-            y.copy_from_slice(&rows::<L, GROUP>(row, m.row_stride, x));
-            row = row.wrapping_add(GROUP * m.row_stride);
+unsafe fn inner_products<L: Lane>(m: Mat<'_, L::Num>, (x, stride, vectors): Few<'_, L::Num>, y: &mut [L::Num]) {
+    let grouped = m.rows / GROUP * GROUP;
+    let x = |v: usize| x[v * stride..].as_ptr();
+    // SAFETY: the caller's: rows, vectors and outputs are there.
+    unsafe {
+        for i in (0..grouped).step_by(GROUP) {
+            let mut v = 0;
+            while v < vectors {
+                v += match vectors - v {
+                    4.. => products::<L, GROUP, 4, 1>(&m, i, x(v), stride, &mut y[v * m.rows..]),
+                    2.. => products::<L, GROUP, 2, 1>(&m, i, x(v), stride, &mut y[v * m.rows..]),
+                    _ => products::<L, GROUP, 1, 2>(&m, i, x(v), stride, &mut y[v * m.rows..]),
+                };
+            }
         }
-    }
-    for y in groups.into_remainder() {
-        // SAFETY: as above.
-        unsafe {
-            [*y] = rows::<L, 1>(row, m.row_stride, x);
-            row = row.wrapping_add(m.row_stride);
+        for i in grouped..m.rows {
+            for v in 0..vectors {
+                products::<L, 1, 1, 2>(&m, i, x(v), stride, &mut y[v * m.rows..]);
+            }
         }
     }
 }
 
-/// The inner products of `ROWS` rows with `x`, each in two registers of partial sums.
+/// The inner products of the rows from `i` on with some vectors, each in `REGS` registers of partial sums. Returns how many
+/// vectors they are.
 ///
 /// # Safety
-/// The CPU has the registers; rows of the length of `x` start every `stride` numbers from `from` on.
+/// The CPU has the registers; these rows of `m` and vectors of their length are there.
 #[inline(always)]
-unsafe fn rows<L: Lane, const ROWS: usize>(from: *const L::Num, stride: usize, x: &[L::Num]) -> [L::Num; ROWS] {
-    let whole = x.len() / (2 * L::LANES) * (2 * L::LANES);
-    let mut sums = [[L::Num::ZERO; MAX_LANES]; ROWS];
+unsafe fn products<L: Lane, const ROWS: usize, const VECTORS: usize, const REGS: usize>(
+    m: &Mat<'_, L::Num>,
+    i: usize,
+    x: *const L::Num,
+    stride: usize,
+    y: &mut [L::Num],
+) -> usize {
+    let whole = m.cols / (REGS * L::LANES) * (REGS * L::LANES);
+    let mut sums = [[[L::Num::ZERO; MAX_LANES]; ROWS]; VECTORS];
     // SAFETY: the caller's; the last registers read only what exists.
     unsafe {
-        let zero = L::splat(L::Num::ZERO);
-        let mut acc = [[zero; 2]; ROWS];
-        for p in (0..whole).step_by(2 * L::LANES) {
-            let x = x.as_ptr().add(p);
-            let x = [L::load(x), L::load(x.add(L::LANES))];
-            for (i, acc) in acc.iter_mut().enumerate() {
-                let from = from.add(i * stride + p);
-                acc[0] = acc[0].add_product(L::load(from), x[0]);
-                acc[1] = acc[1].add_product(L::load(from.add(L::LANES)), x[1]);
+        let from = m.data.as_ptr().add(i * m.row_stride);
+        let mut acc = [[[L::splat(L::Num::ZERO); REGS]; ROWS]; VECTORS];
+        for p in (0..whole).step_by(REGS * L::LANES) {
+            for j in 0..REGS {
+                let at = p + j * L::LANES;
+                let mut vectors = [L::splat(L::Num::ZERO); VECTORS];
+                for (v, lanes) in vectors.iter_mut().enumerate() {
+                    *lanes = L::load(x.add(v * stride + at));
+                }
+                for r in 0..ROWS {
+                    let row = L::load(from.add(r * m.row_stride + at));
+                    for v in 0..VECTORS {
+                        acc[v][r][j] = acc[v][r][j].add_product(row, vectors[v]);
+                    }
+                }
             }
         }
-        for p in (whole..x.len()).step_by(L::LANES) {
-            let count = (x.len() - p).min(L::LANES);
-            let x = L::load_first(x.as_ptr().add(p), count);
-            for (i, acc) in acc.iter_mut().enumerate() {
-                acc[0] = acc[0].add_product(L::load_first(from.add(i * stride + p), count), x);
+        for p in (whole..m.cols).step_by(L::LANES) {
+            let count = (m.cols - p).min(L::LANES);
+            for r in 0..ROWS {
+                let row = L::load_first(from.add(r * m.row_stride + p), count);
+                for v in 0..VECTORS {
+                    acc[v][r][0] = acc[v][r][0].add_product(row, L::load_first(x.add(v * stride + p), count));
+                }
             }
         }
-        for (sums, acc) in sums.iter_mut().zip(acc) {
-            acc[0].add(acc[1]).store(sums.as_mut_ptr());
+        for v in 0..VECTORS {
+            for r in 0..ROWS {
+                let sum = if REGS == 2 { acc[v][r][0].add(acc[v][r][REGS - 1]) } else { acc[v][r][0] };
+                sum.store(sums[v][r].as_mut_ptr());
+            }
         }
     }
-    sums.map(|mut sums| {
-        let mut half = L::LANES / 2;
-        while half > 0 {
-            for i in 0..half {
-                sums[i] += sums[i + half];
+    for (v, sums) in sums.iter_mut().enumerate() {
+        for (r, sums) in sums.iter_mut().enumerate() {
+            let mut half = L::LANES / 2;
+            while half > 0 {
+                for l in 0..half {
+                    sums[l] += sums[l + half];
+                }
+                half /= 2;
             }
-            half /= 2;
+            y[v * m.rows + i + r] = sums[0];
         }
-        sums[0]
-    })
+    }
+    VECTORS
 }
 
-/// `y += sum_p x[p] m[:, p]`, columns contiguous.
+/// `y[v, :] += sum_p x[v, p] m[:, p]`, columns contiguous, for one or two vectors.
 ///
 /// # Safety
 /// As for [`inner_products`].
 #[inline(always)]
-unsafe fn weighted_columns<L: Lane>(m: Mat<'_, L::Num>, x: &[L::Num], y: &mut [L::Num]) {
-    let whole = x.len() / GROUP * GROUP;
+unsafe fn weighted_columns<L: Lane>(m: Mat<'_, L::Num>, few: Few<'_, L::Num>, y: &mut [L::Num]) {
+    let whole = m.cols / GROUP * GROUP;
     // SAFETY: the caller's: these columns are there.
     unsafe {
         for p in (0..whole).step_by(GROUP) {
-            columns::<L, GROUP>(m.data.as_ptr().add(p * m.col_stride), m.col_stride, &x[p..], y);
+            match few.2 {
+                1 => columns::<L, GROUP, 1>(&m, p, few, y),
+                _ => columns::<L, GROUP, MOST_COLUMNS>(&m, p, few, y),
+            }
         }
-        for p in whole..x.len() {
-            columns::<L, 1>(m.data.as_ptr().add(p * m.col_stride), m.col_stride, &x[p..], y);
+        for p in whole..m.cols {
+            match few.2 {
+                1 => columns::<L, 1, 1>(&m, p, few, y),
+                _ => columns::<L, 1, MOST_COLUMNS>(&m, p, few, y),
+            }
         }
     }
 }
 
-/// Adds the weighted sum of `COLS` columns to `y`.
+/// Adds the weighted sum of `COLS` columns from `p` on to `y`.
 ///
 /// # Safety
-/// The CPU has the registers; columns of the length of `y` start every `stride` numbers from `from` on.
+/// As for [`inner_products`]; there are as many vectors as this says.
 #[inline(always)]
-unsafe fn columns<L: Lane, const COLS: usize>(from: *const L::Num, stride: usize, x: &[L::Num], y: &mut [L::Num]) {
-    let whole = y.len() / L::LANES * L::LANES;
-    let x: &[L::Num; COLS] = x[..COLS].try_into().expect("one weight for each column");
+unsafe fn columns<L: Lane, const COLS: usize, const VECTORS: usize>(
+    m: &Mat<'_, L::Num>,
+    p: usize,
+    (x, stride, _): Few<'_, L::Num>,
+    y: &mut [L::Num],
+) {
+    let whole = m.rows / L::LANES * L::LANES;
+    let rest = m.rows - whole;
     // SAFETY: the caller's; the last register touches only what exists.
     unsafe {
-        let weights = x.map(|x| L::splat(x));
-        for i in (0..whole).step_by(L::LANES) {
-            let y = y.as_mut_ptr().add(i);
-            let mut sum = L::load(y);
-            for (p, &x) in weights.iter().enumerate() {
-                sum = sum.add_product(x, L::load(from.add(p * stride + i)));
+        let from = m.data.as_ptr().add(p * m.col_stride);
+        let y = y.as_mut_ptr();
+        let mut weights = [[L::splat(L::Num::ZERO); COLS]; VECTORS];
+        for (v, weights) in weights.iter_mut().enumerate() {
+            for (c, weight) in weights.iter_mut().enumerate() {
+                *weight = L::splat(x[v * stride + p + c]);
             }
-            sum.store(y);
         }
-        let rest = y.len() - whole;
-        if rest > 0 {
-            let y = y.as_mut_ptr().add(whole);
-            let mut sum = L::load_first(y, rest);
-            for (p, &x) in weights.iter().enumerate() {
-                sum = sum.add_product(x, L::load_first(from.add(p * stride + whole), rest));
+        for i in (0..whole).step_by(L::LANES) {
+            let mut lanes = [L::splat(L::Num::ZERO); COLS];
+            for (c, lanes) in lanes.iter_mut().enumerate() {
+                *lanes = L::load(from.add(c * m.col_stride + i));
             }
-            sum.store_first(y, rest);
+            for v in 0..VECTORS {
+                let y = y.add(v * m.rows + i);
+                let mut sum = L::load(y);
+                for c in 0..COLS {
+                    sum = sum.add_product(weights[v][c], lanes[c]);
+                }
+                sum.store(y);
+            }
+        }
+        if rest > 0 {
+            for v in 0..VECTORS {
+                let y = y.add(v * m.rows + whole);
+                let mut sum = L::load_first(y, rest);
+                for c in 0..COLS {
+                    sum = sum.add_product(weights[v][c], L::load_first(from.add(c * m.col_stride + whole), rest));
+                }
+                sum.store_first(y, rest);
+            }
         }
     }
 }
