@@ -4,6 +4,7 @@
 //! tile of accumulators the register file can hold; [`Lane::enter`] runs a [`Kernel`] in a function that may use the
 //! registers. All other methods are `#[inline(always)]` and belong inside such a run.
 
+use super::apart::Apart;
 use super::tile::{Tile, heights};
 use crate::Real;
 use crate::simd::Kernel;
@@ -27,6 +28,8 @@ pub(crate) trait Lane: Copy {
     unsafe fn enter<K: Kernel>(kernel: K) -> K::Output;
     /// Computes a tile of 1 to `ROWS` rows, with the promises of [`tile::compute`](super::tile::compute).
     unsafe fn compute(tile: &Tile<Self::Num>);
+    /// Computes a tile of 1 to `ROWS` rows whose rows of `b` stand where [`Apart`] says, with the same promises.
+    unsafe fn compute_apart(tile: &Tile<Self::Num>, b: &Apart<Self::Num>);
     /// The same number in every lane.
     unsafe fn splat(x: Self::Num) -> Self;
     /// `LANES` numbers from memory, of any alignment.
@@ -37,6 +40,8 @@ pub(crate) trait Lane: Copy {
     unsafe fn store(self, to: *mut Self::Num);
     /// Stores the first `count` numbers. `count` is at most `LANES`.
     unsafe fn store_first(self, to: *mut Self::Num, count: usize);
+    /// The first `count` lanes, and behind them those of `other`. `count` is at most `LANES`.
+    unsafe fn then(self, other: Self, count: usize) -> Self;
     /// `self + a * b`, rounded once.
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
     /// Lane by lane, `self + other`.
@@ -93,6 +98,10 @@ impl<T: Real> Lane for One<T> {
             // SAFETY: the caller's.
             unsafe { to.write(self.0) }
         }
+    }
+    #[inline(always)]
+    unsafe fn then(self, other: Self, count: usize) -> Self {
+        if count == 0 { other } else { self }
     }
     #[inline(always)]
     unsafe fn add_product(self, a: Self, b: Self) -> Self {
@@ -153,7 +162,7 @@ mod x86 {
         (
             $lane:ty, $num:ty, $lanes:literal, $rows:literal, [$($height:literal)*], [$($tall:literal)*], $enter:ident,
             $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $max:ident, $zero:ident,
-            mask: |$count:ident| $mask:expr, $load_first:expr, $store_first:expr,
+            mask: |$count:ident| $mask:expr, $load_first:expr, $store_first:expr, $then:expr,
             zip: |$a:ident, $b:ident| $zip:expr,
         ) => {
             impl Lane for $lane {
@@ -197,6 +206,12 @@ mod x86 {
                     unsafe { $store_first(to, $mask, self) }
                 }
                 #[inline(always)]
+                unsafe fn then(self, other: Self, $count: usize) -> Self {
+                    debug_assert!($count <= $lanes);
+                    // SAFETY: the CPU has the registers, which the caller promises; the mask's numbers are there.
+                    unsafe { $then(self, other, $mask) }
+                }
+                #[inline(always)]
                 unsafe fn add_product(self, a: Self, b: Self) -> Self {
                     // SAFETY: the CPU has the registers, which the caller promises.
                     unsafe { $fma(a, b, self) }
@@ -226,6 +241,7 @@ mod x86 {
         _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps, _mm512_add_ps, _mm512_max_ps, _mm512_setzero_ps,
         mask: |count| ((1_u32 << count) - 1) as __mmask16,
         |from, mask| _mm512_maskz_loadu_ps(mask, from), |to, mask, x| _mm512_mask_storeu_ps(to, mask, x),
+        |a, b, mask| _mm512_mask_blend_ps(mask, b, a),
         zip: |a, b| {
             let low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
             let high = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
@@ -237,6 +253,7 @@ mod x86 {
         _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_fmadd_pd, _mm512_add_pd, _mm512_max_pd, _mm512_setzero_pd,
         mask: |count| ((1_u32 << count) - 1) as __mmask8,
         |from, mask| _mm512_maskz_loadu_pd(mask, from), |to, mask, x| _mm512_mask_storeu_pd(to, mask, x),
+        |a, b, mask| _mm512_mask_blend_pd(mask, b, a),
         zip: |a, b| {
             let low = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
             let high = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
@@ -248,6 +265,7 @@ mod x86 {
         _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps, _mm256_add_ps, _mm256_max_ps, _mm256_setzero_ps,
         mask: |count| _mm256_loadu_si256(FIRST32.as_ptr().add(8 - count).cast()),
         |from, mask| _mm256_maskload_ps(from, mask), |to, mask, x| _mm256_maskstore_ps(to, mask, x),
+        |a, b, mask| _mm256_blendv_ps(b, a, _mm256_castsi256_ps(mask)),
         zip: |a, b| {
             let (even, odd) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
             (_mm256_permute2f128_ps(even, odd, 0x20), _mm256_permute2f128_ps(even, odd, 0x31))
@@ -258,6 +276,7 @@ mod x86 {
         _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_fmadd_pd, _mm256_add_pd, _mm256_max_pd, _mm256_setzero_pd,
         mask: |count| _mm256_loadu_si256(FIRST64.as_ptr().add(4 - count).cast()),
         |from, mask| _mm256_maskload_pd(from, mask), |to, mask, x| _mm256_maskstore_pd(to, mask, x),
+        |a, b, mask| _mm256_blendv_pd(b, a, _mm256_castsi256_pd(mask)),
         zip: |a, b| {
             let (even, odd) = (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
             (_mm256_permute2f128_pd(even, odd, 0x20), _mm256_permute2f128_pd(even, odd, 0x31))
