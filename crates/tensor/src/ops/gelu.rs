@@ -100,6 +100,11 @@ mod tests {
     }
 
     #[test]
+    fn the_tails_keep_their_digits() {
+        check::tails(|x| x.gelu(), |x| x.gelu());
+    }
+
+    #[test]
     fn gradcheck() {
         check::unary(|x| x.gelu(), -2.0, 2.0);
     }
