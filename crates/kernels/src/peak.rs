@@ -19,8 +19,13 @@ pub fn multiply_adds(level: Level, rounds: usize) -> f64 {
     assert!(crate::simd::available().contains(&level), "SIMD level {} is not available", level.name());
     match level {
         Level::Portable => run::<One<f32>>(rounds),
+        #[cfg(target_arch = "x86_64")]
         Level::Avx2 => run::<<f32 as Lanes>::Half>(rounds),
+        #[cfg(target_arch = "x86_64")]
         Level::Avx512 => run::<<f32 as Lanes>::Wide>(rounds),
+        #[cfg(target_arch = "aarch64")]
+        Level::Neon => run::<<f32 as Lanes>::Quad>(rounds),
+        _ => unreachable!("the level is not available"),
     }
 }
 

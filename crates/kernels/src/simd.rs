@@ -8,8 +8,11 @@ use std::sync::OnceLock;
 /// An instruction set. Ordered from plain to wide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// What the compilation target guarantees (SSE2 on x86-64, NEON on AArch64, SIMD128 or scalar on WebAssembly).
+    /// What the compilation target guarantees (SSE2 on x86-64, NEON on AArch64, SIMD128 or scalar on WebAssembly), and
+    /// products by matrixmultiply.
     Portable,
+    /// NEON, which every AArch64 has, and products by kernels of our own: 128-bit registers.
+    Neon,
     /// AVX2 and FMA: 256-bit registers.
     Avx2,
     /// AVX-512 F, BW, DQ and VL: 512-bit registers and masks.
@@ -21,6 +24,7 @@ impl Level {
     pub fn name(self) -> &'static str {
         match self {
             Level::Portable => "portable",
+            Level::Neon => "neon",
             Level::Avx2 => "avx2",
             Level::Avx512 => "avx512",
         }
@@ -29,6 +33,9 @@ impl Level {
 
 /// The levels that this machine can run, plainest first.
 pub fn available() -> &'static [Level] {
+    #[cfg(target_arch = "aarch64")]
+    const ALL: [Level; 2] = [Level::Portable, Level::Neon];
+    #[cfg(not(target_arch = "aarch64"))]
     const ALL: [Level; 3] = [Level::Portable, Level::Avx2, Level::Avx512];
     static COUNT: OnceLock<usize> = OnceLock::new();
     &ALL[..*COUNT.get_or_init(detect)]
@@ -45,7 +52,12 @@ fn detect() -> usize {
     1 + usize::from(avx2) + usize::from(avx2 && avx512)
 }
 
-#[cfg(not(all(target_arch = "x86_64", not(miri))))]
+#[cfg(all(target_arch = "aarch64", not(miri)))]
+fn detect() -> usize {
+    1 + usize::from(std::arch::is_aarch64_feature_detected!("neon"))
+}
+
+#[cfg(any(miri, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
 fn detect() -> usize {
     1
 }
@@ -97,7 +109,8 @@ pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
 pub fn dispatch_at<K: Kernel>(level: Level, kernel: K) -> K::Output {
     assert!(available().contains(&level), "SIMD level {} is not available", level.name());
     match level {
-        Level::Portable => kernel.run(),
+        // NEON is among what the target guarantees.
+        Level::Portable | Level::Neon => kernel.run(),
         // SAFETY: `available` lists the level only where the CPU has all of its features.
         #[cfg(target_arch = "x86_64")]
         Level::Avx2 => unsafe { avx2(kernel) },
@@ -119,6 +132,18 @@ fn avx2<K: Kernel>(kernel: K) -> K::Output {
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
 fn avx512<K: Kernel>(kernel: K) -> K::Output {
     kernel.run()
+}
+
+/// Asks for the cache line at `at`, which may be anywhere. Elsewhere than on x86-64 it does nothing.
+#[inline(always)]
+pub(crate) fn prefetch<T>(at: *const T) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: a prefetch reads nothing and never faults.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(at.cast());
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = at;
 }
 
 #[cfg(test)]

@@ -37,7 +37,8 @@ pub(super) fn dispatch<T: Lanes, K: LaneKernel<T>>(kernel: K) {
             Level::Avx2 => T::Half::enter(With::<K, T::Half>(kernel, PhantomData)),
             #[cfg(target_arch = "x86_64")]
             Level::Avx512 => T::Wide::enter(With::<K, T::Wide>(kernel, PhantomData)),
-            #[cfg(not(target_arch = "x86_64"))]
+            #[cfg(target_arch = "aarch64")]
+            Level::Neon => T::Quad::enter(With::<K, T::Quad>(kernel, PhantomData)),
             _ => unreachable!("the level is not available"),
         }
     }

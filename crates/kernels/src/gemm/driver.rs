@@ -230,8 +230,13 @@ unsafe fn compute<T: Element, A: Source<T>, B: Source<T>>(level: Level, a: &A, b
     unsafe {
         match level {
             Level::Portable => task.portable(a, b),
+            #[cfg(target_arch = "x86_64")]
             Level::Avx2 => <T::Half as Lane>::enter(Tiled::<T, T::Half, A, B>::new(a, b, task)),
+            #[cfg(target_arch = "x86_64")]
             Level::Avx512 => <T::Wide as Lane>::enter(Tiled::<T, T::Wide, A, B>::new(a, b, task)),
+            #[cfg(target_arch = "aarch64")]
+            Level::Neon => <T::Quad as Lane>::enter(Tiled::<T, T::Quad, A, B>::new(a, b, task)),
+            _ => unreachable!("the level is not available"),
         }
     }
 }

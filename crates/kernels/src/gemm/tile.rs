@@ -21,22 +21,10 @@ use std::ptr::null;
 use super::Epilogue;
 use super::lane::Lane;
 use super::pack::{MAX_LANES, transpose_square};
-use crate::simd::Kernel;
+use crate::simd::{Kernel, prefetch};
 
 /// How many rows of `b` ahead a tile that copies asks for.
 const AHEAD: usize = 16;
-
-/// Asks for the line at `at`, which may be anywhere.
-#[inline(always)]
-fn prefetch<T>(at: *const T) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a prefetch reads nothing and never faults.
-    unsafe {
-        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(at.cast());
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = at;
-}
 
 /// A tile to compute: where its factors and its place in the output are, and what to do at the store.
 #[derive(Clone, Copy)]

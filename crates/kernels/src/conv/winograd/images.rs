@@ -10,6 +10,7 @@ use crate::conv::lanes::LaneKernel;
 use crate::conv::shared::Shared;
 use crate::conv::strip::{from_lanes, to_lanes};
 use crate::gemm::Lane;
+use crate::simd::prefetch;
 use crate::{Buffer, Real};
 
 /// Rows and columns of a transformed tile.
@@ -219,16 +220,6 @@ impl<T: Real> LaneKernel<T> for Outputs<'_, T> {
 
 /// How many lines ahead of their use pixels are asked for: planes are short, so that the machine sees no pattern.
 const AHEAD: usize = 6;
-
-/// Asks for a cache line.
-#[inline(always)]
-fn prefetch<T>(from: *const T) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a prefetch reads nothing.
-    unsafe {
-        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(from.cast());
-    }
-}
 
 /// Lines of pixels that tiles need.
 struct Lines {
