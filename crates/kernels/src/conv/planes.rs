@@ -9,8 +9,8 @@ use std::ops::Range;
 
 use super::Conv2d;
 use super::lanes::LaneKernel;
-use crate::Real;
 use crate::gemm::{Lane, MAX_LANES};
+use crate::{Real, strided};
 
 /// Numbers after a run that may be read or written: [`Shifted`] goes by blocks.
 pub(super) const SLACK: usize = 64;
@@ -138,29 +138,10 @@ impl<T: Real> LaneKernel<T> for Fill<'_, T> {
                 match step {
                     // SAFETY: the caller entered `L`; the slices have the same length.
                     1 => unsafe { copy::<L>(from, to) },
-                    _ => every(step, from, to),
+                    _ => strided::gather(step, from, to, |to, from| *to = from),
                 }
             }
         }
-    }
-}
-
-/// Copies every `step`-th number of `from`, the first one included.
-#[inline(always)]
-pub(crate) fn every<T: Copy>(step: usize, from: &[T], to: &mut [T]) {
-    // With a fixed step and without checks this is a loop over registers.
-    #[inline(always)]
-    fn fixed<T: Copy, const STEP: usize>(from: &[T], to: &mut [T]) {
-        let (groups, rest) = from.as_chunks::<STEP>();
-        to.iter_mut().zip(groups).for_each(|(to, group)| *to = group[0]);
-        if let (Some(to), Some(&from)) = (to.get_mut(groups.len()), rest.first()) {
-            *to = from;
-        }
-    }
-    match step {
-        2 => fixed::<T, 2>(from, to),
-        4 => fixed::<T, 4>(from, to),
-        _ => to.iter_mut().zip(from.chunks(step)).for_each(|(to, group)| *to = group[0]),
     }
 }
 
@@ -204,7 +185,7 @@ impl<T: Real> LaneKernel<T> for Rows<'_, T> {
             match step {
                 // SAFETY: the caller entered `L`; the slices have the same length.
                 1 => unsafe { copy::<L>(from, to) },
-                _ => to.chunks_mut(step).zip(from).for_each(|(to, &from)| to[0] = from),
+                _ => strided::scatter(step, from, to, |to, from| *to = from),
             }
         }
     }
