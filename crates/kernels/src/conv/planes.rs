@@ -138,11 +138,29 @@ impl<T: Real> LaneKernel<T> for Fill<'_, T> {
                 match step {
                     // SAFETY: the caller entered `L`; the slices have the same length.
                     1 => unsafe { copy::<L>(from, to) },
-                    2 => to.iter_mut().enumerate().for_each(|(c, to)| *to = from[2 * c]),
-                    _ => to.iter_mut().enumerate().for_each(|(c, to)| *to = from[step * c]),
+                    _ => every(step, from, to),
                 }
             }
         }
+    }
+}
+
+/// Copies every `step`-th number of `from`, the first one included.
+#[inline(always)]
+pub(crate) fn every<T: Copy>(step: usize, from: &[T], to: &mut [T]) {
+    // With a fixed step and without checks this is a loop over registers.
+    #[inline(always)]
+    fn fixed<T: Copy, const STEP: usize>(from: &[T], to: &mut [T]) {
+        let (groups, rest) = from.as_chunks::<STEP>();
+        to.iter_mut().zip(groups).for_each(|(to, group)| *to = group[0]);
+        if let (Some(to), Some(&from)) = (to.get_mut(groups.len()), rest.first()) {
+            *to = from;
+        }
+    }
+    match step {
+        2 => fixed::<T, 2>(from, to),
+        4 => fixed::<T, 4>(from, to),
+        _ => to.iter_mut().zip(from.chunks(step)).for_each(|(to, group)| *to = group[0]),
     }
 }
 
@@ -186,7 +204,7 @@ impl<T: Real> LaneKernel<T> for Rows<'_, T> {
             match step {
                 // SAFETY: the caller entered `L`; the slices have the same length.
                 1 => unsafe { copy::<L>(from, to) },
-                _ => from.iter().enumerate().for_each(|(j, &from)| to[j * step] = from),
+                _ => to.chunks_mut(step).zip(from).for_each(|(to, &from)| to[0] = from),
             }
         }
     }
