@@ -108,8 +108,8 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "NAME|FOLDER|FILE", default_value = "digits")]
     pub(crate) data: String,
 
-    /// How often to pass through the training data [default: enough for 1000 batches (600 for forecasters, 1500 for language
-    /// models), at least 3]
+    /// How often to pass through the training data [default: enough for 1000 batches, 3 to 200; for forecasters 600
+    /// batches, 3 to 300; for language models 1500 batches, 2 to 50]
     #[arg(long, value_name = "N", value_parser = positive)]
     pub(crate) epochs: Option<usize>,
 

@@ -160,7 +160,7 @@ impl Gpt {
     /// # Errors
     /// If the sizes make no net.
     pub fn new(config: &GptConfig, rng: &mut Rng) -> Result<Self, ModelError> {
-        config.check()?;
+        config.parameters()?;
         let GptConfig { vocabulary, context, features, heads, layers, dropout, positions, tied } = *config;
         let options = TransformerOptions {
             dim_feedforward: 4 * features,

@@ -110,6 +110,8 @@ fn bad_input_is_one_clear_line() {
         ),
         (&["lstm", "--data", "large.csv", "--target", "Sold"], "large.csv: line 3, column \"Sold\": 1e39 is beyond"),
         (&["mlp", "--target", "x"], "--target means nothing for classification"),
+        (&["lstm", "--target", "Sold"], "say in which series the column is: --data FILE"),
+        (&["char-lm", "--data", "long.txt", "--net", "gpt", "--hidden", "4000000", "--length", "9"], "no memory for"),
         (&["mlp", "--held-out", "5"], "--held-out means nothing for classification"),
         (&["mlp", "--data", "sales.csv"], "sales.csv is a file, but a classifier learns from"),
         (&["char-lm", "--data", "long.txt", "--vocabulary", "9"], "--vocabulary means nothing for characters"),

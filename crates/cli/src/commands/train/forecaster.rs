@@ -17,6 +17,9 @@ pub(super) fn train(args: &TrainArgs) -> Result<(), CliError> {
     if columns.is_empty() && !series::is_generated(&args.data) {
         return Err(CliError::Usage(format!("say which column of {} to forecast: --target COLUMN", args.data)));
     }
+    if args.data == "digits" {
+        return Err(CliError::Usage("say in which series the column is: --data FILE".into()));
+    }
     let series = series::read(&args.data, &columns, args.seed)?;
     let options = ForecastOptions {
         cell: args.model.clone(),
