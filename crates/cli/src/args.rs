@@ -70,10 +70,10 @@ pub(crate) enum HeldOut {
 }
 
 impl HeldOut {
-    /// How many of so many steps.
+    /// How many of so many steps: at least one.
     pub(crate) fn steps(self, all: usize) -> usize {
         match self {
-            HeldOut::Share(share) => (share * all as f64).round() as usize,
+            HeldOut::Share(share) => ((share * all as f64).round() as usize).max(1),
             HeldOut::Steps(steps) => steps,
         }
     }
@@ -98,17 +98,18 @@ pub(crate) enum SeasonArg {
 #[derive(Debug, clap::Args)]
 pub(crate) struct TrainArgs {
     /// What to train: mlp (multilayer perceptron, any inputs), cnn (convolutional net, images), rnn, lstm or gru (recurrent
-    /// nets: a forecaster of a time series), char-lm (language model)
+    /// nets: a forecaster of a time series, or a classifier of images row by row), cnn-lstm (a classifier of films, which no
+    /// embedded data set has: a folder with IDX files), char-lm (language model)
     #[arg(default_value = "cnn", value_parser = MODELS)]
     pub(crate) model: String,
 
     /// Data set by name (digits, iris, wine; mnist and fashion-mnist under the folder that CHAINRULE_DATA names), or a
-    /// folder with IDX files; for a forecaster mackey-glass or a CSV file; for a language model a text file
+    /// folder with IDX files as MNIST has them, images [n, height, width] or films [n, frames, height, width]; for a forecaster mackey-glass or a CSV file; for a language model a text file
     #[arg(long, value_name = "NAME|FOLDER|FILE", default_value = "digits")]
     pub(crate) data: String,
 
-    /// How often to pass through the training data [default: enough for 1000 batches (600 for forecasters, 1500 for language
-    /// models), at least 3]
+    /// How often to pass through the training data [default: enough for 1000 batches, 3 to 200; for forecasters 600
+    /// batches, 3 to 300; for language models 1500 batches, 2 to 50]
     #[arg(long, value_name = "N", value_parser = positive)]
     pub(crate) epochs: Option<usize>,
 
@@ -158,8 +159,8 @@ pub(crate) struct TrainArgs {
     pub(crate) season: Option<SeasonArg>,
 
     /// The end of the series or text that is kept for the test: a share below 1 or a number of steps [default: 0.1]
-    #[arg(long, value_name = "SHARE|STEPS", default_value = "0.1", value_parser = held_out, help_heading = "Sequences")]
-    pub(crate) held_out: HeldOut,
+    #[arg(long, value_name = "SHARE|STEPS", value_parser = held_out, help_heading = "Sequences")]
+    pub(crate) held_out: Option<HeldOut>,
 
     /// The width of the layers [default: 16 for forecasters, 256 for language models, 128 for gpt]
     #[arg(long, value_name = "N", value_parser = positive, help_heading = "Sequences")]
@@ -211,8 +212,17 @@ impl TrainArgs {
     }
 
     /// The options for all nets that read sequences, and whether they are given.
-    pub(crate) fn sequence_options(&self) -> [(&'static str, bool); 2] {
-        [("--hidden", self.hidden.is_some()), ("--layers", self.layers.is_some())]
+    pub(crate) fn sequence_options(&self) -> [(&'static str, bool); 3] {
+        [
+            ("--held-out", self.held_out.is_some()),
+            ("--hidden", self.hidden.is_some()),
+            ("--layers", self.layers.is_some()),
+        ]
+    }
+
+    /// How much of the end is held out.
+    pub(crate) fn held_out(&self) -> HeldOut {
+        self.held_out.unwrap_or(HeldOut::Share(0.1))
     }
 
     /// The options for language models, and whether they are given.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 impl Series {
     /// Reads columns of a CSV file whose first line names them: the target and, if wanted, others that help. Every field of
-    /// these columns must be a finite number; other columns may hold anything.
+    /// these columns must be a number within single precision; other columns may hold anything.
     ///
     /// # Errors
     /// If the file cannot be read, has no line of names or no such column (the message lists those it has), or holds
@@ -35,6 +35,9 @@ impl Series {
             }
         };
         let names: Vec<&str> = std::iter::once(target).chain(others.iter().copied()).collect();
+        if let Some(i) = (1..names.len()).find(|&i| names[..i].contains(&names[i])) {
+            return Err(fail(format!("the column {:?} is asked for twice", names[i])));
+        }
         let columns: Vec<usize> = names.iter().map(|name| find(name)).collect::<Result<_, _>>()?;
         let mut values = Vec::new();
         for record in reader.records() {
@@ -43,7 +46,13 @@ impl Series {
             for (&column, name) in columns.iter().zip(&names) {
                 let field = record.get(column).unwrap_or_default();
                 match field.parse::<f64>() {
-                    Ok(value) if value.is_finite() => values.push(value),
+                    Ok(value) if value.abs() <= f64::from(f32::MAX) => values.push(value),
+                    Ok(value) if value.is_finite() => {
+                        let place = format!("line {line}, column {name:?}");
+                        return Err(fail(format!(
+                            "{place}: {value:e} is beyond single precision, which ends at 3.4e38"
+                        )));
+                    }
                     _ => {
                         return Err(fail(format!(
                             "line {line}, column {name:?}: {} is no finite number",
@@ -52,6 +61,9 @@ impl Series {
                     }
                 }
             }
+        }
+        if values.is_empty() {
+            return Err(fail("there is no row of values below the names of the columns".into()));
         }
         let steps = values.len() / columns.len();
         let values = Array2::from_shape_vec((steps, columns.len()), values).expect("a value for each column");
@@ -106,7 +118,10 @@ mod tests {
         assert_eq!(message(b"a,b\n1,2\n", "c"), "FILE: there is no column \"c\"; the columns are \"a\", \"b\"");
         assert_eq!(message(b"a,b,b\n1,2,3\n", "b"), "FILE: more than one column is called \"b\": \"a\", \"b\", \"b\"");
         assert_eq!(message(b"", "c"), "FILE: the file is empty");
-        assert!(message(b"a,b\n", "b").ends_with("is empty"));
+        assert_eq!(message(b"a,b\n", "b"), "FILE: there is no row of values below the names of the columns");
+        let large = "FILE: line 2, column \"b\": -1e39 is beyond single precision, which ends at 3.4e38";
+        assert_eq!(message(b"a,b\n1,-1e39\n", "b"), large);
+        assert_eq!(read(b"a,b\n1,2\n", "a", &["b", "a"]).unwrap_err(), "FILE: the column \"a\" is asked for twice");
         assert_eq!(message(b"a,b\n1,2\n3,x\n", "b"), "FILE: line 3, column \"b\": \"x\" is no finite number");
         assert_eq!(message(b"a,b\n1,2\n3,\n", "b"), "FILE: line 3, column \"b\": \"\" is no finite number");
         assert_eq!(message(b"a,b\n1,inf\n", "b"), "FILE: line 2, column \"b\": \"inf\" is no finite number");

@@ -1,11 +1,12 @@
-//! A folder in MNIST's layout: four IDX files, images `[n, h, w]` and labels `[n]` for training and test.
+//! A folder in MNIST's layout: four IDX files, images `[n, h, w]` (or films `[n, frames, h, w]`) and labels `[n]` for training and
+//! test.
 //!
 //! ```text
 //! train-images-idx3-ubyte    train-labels-idx1-ubyte    t10k-images-idx3-ubyte    t10k-labels-idx1-ubyte
 //! ```
 //!
 //! Each may be packed (`.gz`), and may have a dot for the dash before `idx`, as some archives unpack. Fashion-MNIST,
-//! KMNIST and others come in the same layout.
+//! KMNIST and others come in the same layout. Files of films say `idx4`.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +17,8 @@ use crate::{DataError, Dataset, Idx, read_idx};
 /// The largest label that MNIST's layout knows.
 const LARGEST_LABEL: u8 = 9;
 
-/// Reads a folder in MNIST's layout: the training and the test set, pixels scaled to 0..1, inputs `[n, 1, h, w]`.
+/// Reads a folder in MNIST's layout: the training and the test set, pixels scaled to 0..1, inputs `[n, 1, h, w]`,
+/// of films `[n, frames, 1, h, w]`.
 ///
 /// The classes are the labels from 0 to the largest that occurs, named by their number; the sets are named after the
 /// folder.
@@ -72,18 +74,18 @@ impl MnistFiles {
             return Err(DataError::MissingFolder { folder: folder.to_owned() });
         }
         Ok(Self {
-            train_images: find(folder, "train-images", 3)?,
-            train_labels: find(folder, "train-labels", 1)?,
-            test_images: find(folder, "t10k-images", 3)?,
-            test_labels: find(folder, "t10k-labels", 1)?,
+            train_images: find(folder, "train-images", &[3, 4])?,
+            train_labels: find(folder, "train-labels", &[1])?,
+            test_images: find(folder, "t10k-images", &[3, 4])?,
+            test_labels: find(folder, "t10k-labels", &[1])?,
         })
     }
 }
 
 /// The first of a file's possible names that exists.
-fn find(folder: &Path, stem: &str, dimensions: u8) -> Result<PathBuf, DataError> {
+fn find(folder: &Path, stem: &str, dimensions: &[u8]) -> Result<PathBuf, DataError> {
     let mut looked_for = Vec::new();
-    for separator in ['-', '.'] {
+    for (dimensions, separator) in dimensions.iter().flat_map(|d| [(d, '-'), (d, '.')]) {
         for packing in ["", ".gz"] {
             let name = format!("{stem}{separator}idx{dimensions}-ubyte{packing}");
             let path = folder.join(&name);
@@ -106,8 +108,9 @@ impl Part {
     fn read(images_path: &Path, labels_path: &Path) -> Result<Self, DataError> {
         let fail = |path: &Path, problem: String| Err(DataError::File { path: path.to_owned(), problem });
         let images = read_idx(images_path)?;
-        if images.shape.len() != 3 {
-            return fail(images_path, format!("images have shape [n, height, width], these {:?}", images.shape));
+        if ![3, 4].contains(&images.shape.len()) {
+            let shapes = "images have shape [n, height, width], films [n, frames, height, width]";
+            return fail(images_path, format!("{shapes}, these {:?}", images.shape));
         }
         if images.data.is_empty() {
             return fail(images_path, format!("there are no images: the shape is {:?}", images.shape));
@@ -129,9 +132,10 @@ impl Part {
     }
 
     fn into_dataset(self, name: &str, class_names: &[String]) -> Result<Dataset, DataError> {
-        let &[n, height, width] = &self.images.shape[..] else { unreachable!("checked when the part was read") };
+        let mut shape = self.images.shape;
+        shape.insert(shape.len() - 2, 1);
         let pixels = self.images.data.into_iter().map(|pixel| f32::from(pixel) / 255.0).collect();
-        let inputs = ArrayD::from_shape_vec(IxDyn(&[n, 1, height, width]), pixels).expect("an IDX file fits its shape");
+        let inputs = ArrayD::from_shape_vec(IxDyn(&shape), pixels).expect("an IDX file fits its shape");
         Dataset::new(name, inputs, self.labels.into_iter().map(usize::from).collect(), class_names)
     }
 }

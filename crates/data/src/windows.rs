@@ -73,13 +73,14 @@ impl Series {
         // Sums of sizes that the user chose could overflow.
         if window.checked_add(horizon).is_none_or(|needed| needed > train_steps) {
             return fail(format!(
-                "a window of {window} and a horizon of {horizon} do not fit in the training part: of {steps} steps, \
-                 {} are left when {held_out} are held out",
-                train_steps
+                "a window of {window} and a horizon of {horizon} do not fit in the training part, which needs as many \
+                 steps as both together: of {steps} steps, {train_steps} are left when {held_out} are held out",
             ));
         }
         if horizon > held_out {
-            return fail(format!("a horizon of {horizon} does not fit in the {held_out} held-out steps"));
+            return fail(format!(
+                "a horizon of {horizon} does not fit in the {held_out} held-out steps: it needs at least as many"
+            ));
         }
         let scale = self.scale(train_steps);
         let cut = |steps| self.windows_at(steps, options, &scale);
@@ -228,12 +229,15 @@ mod tests {
         };
         assert_eq!(
             message(7, 2, 2),
-            "series \"toy\": a window of 7 and a horizon of 2 do not fit in the training part: of 10 steps, 8 are left \
-             when 2 are held out"
+            "series \"toy\": a window of 7 and a horizon of 2 do not fit in the training part, which needs as many steps as \
+             both together: of 10 steps, 8 are left when 2 are held out"
         );
         assert!(message(usize::MAX, 1, 2).contains("do not fit"));
         assert!(message(3, 1, 99).contains("0 are left when 99 are held out"));
-        assert_eq!(message(2, 3, 2), "series \"toy\": a horizon of 3 does not fit in the 2 held-out steps");
+        assert_eq!(
+            message(2, 3, 2),
+            "series \"toy\": a horizon of 3 does not fit in the 2 held-out steps: it needs at least as many"
+        );
         assert_eq!(message(0, 1, 1), "series \"toy\": the window must have at least 1 step");
         assert!(message(1, 0, 1).contains("horizon") && message(1, 1, 0).contains("held-out part"));
     }

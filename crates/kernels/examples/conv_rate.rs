@@ -10,7 +10,7 @@ use chainrule_kernels::conv::{self, Conv2d};
 use chainrule_kernels::pool::{self, Pool2d};
 
 /// `batch, in, out, size, kernel, stride, padding, groups`.
-const SHAPES: [[usize; 8]; 12] = [
+const SHAPES: [[usize; 8]; 16] = [
     [64, 1, 32, 28, 3, 1, 0, 1],
     [64, 32, 64, 26, 3, 1, 0, 1],
     [16, 3, 64, 32, 3, 1, 1, 1],
@@ -21,7 +21,11 @@ const SHAPES: [[usize; 8]; 12] = [
     [16, 64, 128, 32, 3, 2, 1, 1],
     [16, 64, 128, 32, 1, 2, 0, 1],
     [16, 64, 256, 32, 1, 1, 0, 1],
+    [1, 256, 512, 14, 3, 2, 1, 1],
     [8, 3, 64, 64, 7, 2, 3, 1],
+    [8, 3, 64, 224, 7, 2, 3, 1],
+    [8, 32, 64, 27, 5, 1, 2, 1],
+    [8, 64, 64, 28, 3, 1, 1, 4],
     [16, 64, 64, 32, 3, 1, 1, 64],
 ];
 
@@ -82,14 +86,19 @@ fn main() {
     }
 }
 
-/// The pooling of the small net: 2x2 over 64 images of 64 channels.
+/// The pooling of the small net, 2x2 over 64 images of 64 channels, and of residual nets.
 fn pools(seconds: f64) {
+    [[24, 2, 2, 0], [14, 3, 2, 1], [112, 3, 2, 1], [7, 7, 1, 0]].into_iter().for_each(|shape| pool_of(shape, seconds));
+}
+
+/// 4096 planes (256 if they are large).
+fn pool_of([size, kernel, stride, padding]: [usize; 4], seconds: f64) {
     let geometry = Pool2d {
-        planes: 64 * 64,
-        input: [24, 24],
-        kernel: [2, 2],
-        stride: [2, 2],
-        padding: [0, 0],
+        planes: if size > 100 { 256 } else { 4096 },
+        input: [size; 2],
+        kernel: [kernel; 2],
+        stride: [stride; 2],
+        padding: [padding; 2],
         dilation: [1, 1],
         ceil_mode: false,
         count_include_pad: true,
@@ -105,7 +114,8 @@ fn pools(seconds: f64) {
     pool::max_forward(&geometry, &x, &mut y, &mut argmax);
     let back = 1e3 * fastest(seconds, || pool::scatter(geometry.planes, &g, &argmax, black_box(&mut dx)));
     println!(
-        "2x2 pooling of 4096 planes of 24x24, ms: max {:.3}, mean {:.3}, its gradient {:.3}, of max {back:.3}",
+        "{kernel}x{kernel} s{stride} pooling of {} planes of {size}^2, ms: max {:.3}, mean {:.3}, its gradient {:.3}, of max {back:.3}",
+        geometry.planes,
         times[0] * 1e3,
         times[1] * 1e3,
         times[2] * 1e3

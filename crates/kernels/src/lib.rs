@@ -40,6 +40,7 @@ pub mod scan;
 pub mod simd;
 pub mod softmax;
 pub mod sort;
+mod strided;
 mod system;
 pub mod update;
 pub mod view;

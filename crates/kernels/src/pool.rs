@@ -9,7 +9,7 @@
 //! elements, and is NaN where the window holds a NaN. A mean counts the padding as zeros, or leaves it out.
 //!
 //! What a maximum leaves behind is where it stood: `places` moves numbers to there and back. Windows that divide a plane as
-//! evenly as they can are in `adaptive`.
+//! evenly as they can are in `adaptive`, means in `mean`.
 //!
 //! The kernels here go along rows of windows, one window element `(u, v)` at a time: that is a plain loop over `j`, which
 //! vectorizes, and still meets the elements of each window in order.
@@ -17,9 +17,10 @@
 use std::ops::Range;
 
 use crate::simd::{self, Kernel};
-use crate::{Buffer, Real, parallel};
+use crate::{Buffer, Real, parallel, strided};
 
 mod adaptive;
+mod mean;
 mod places;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,8 @@ pub use places::{PlaceKernels, gather, scatter};
 /// The argument of a maximum over a window that holds padding only.
 pub const NOWHERE: u32 = u32::MAX;
 
+/// Fewer windows in a row are not worth a loop over registers.
+const SHORT: usize = 8;
 /// Elements of a piece of parallel work.
 const PIECE: usize = 1 << 15;
 
@@ -157,6 +160,14 @@ impl Pool2d {
         }
     }
 
+    /// The rows (or columns) of the image that window `index` along dimension `d` covers, without dilation.
+    #[inline(always)]
+    fn covered(&self, d: usize, index: usize) -> Range<usize> {
+        let start = index * self.stride[d];
+        let end = (start + self.kernel[d]).min(self.input[d] + self.padding[d]).saturating_sub(self.padding[d]);
+        start.saturating_sub(self.padding[d]).min(end)..end
+    }
+
     /// By what the window `index` along dimension `d` contributes to the divisor of a mean.
     #[inline(always)]
     fn count(&self, d: usize, index: usize) -> usize {
@@ -182,12 +193,12 @@ concrete! {
     ///
     /// # Panics
     /// If a slice has another length than the geometry says, or the geometry has a dilation.
-    pub fn avg_forward(geometry: &Pool2d, x: &[T], y: &mut [T]) = avg_forward_impl;
+    pub fn avg_forward(geometry: &Pool2d, x: &[T], y: &mut [T]) = mean::forward;
     /// The gradient of the input of [`avg_forward`]. Overwrites `dx`.
     ///
     /// # Panics
     /// If a slice has another length than the geometry says, or the geometry has a dilation.
-    pub fn avg_backward(geometry: &Pool2d, g: &[T], dx: &mut [T]) = avg_backward_impl;
+    pub fn avg_backward(geometry: &Pool2d, g: &[T], dx: &mut [T]) = mean::backward;
 }
 
 /// The maxima of the windows of some planes where all windows lie in the image, whatever their rows' length: the elements
@@ -210,9 +221,10 @@ impl<T: Real> Kernel for MaxInside<'_, T> {
                 for (i, values) in values.chunks_exact_mut(width).enumerate() {
                     let row = &x[i * geometry.stride[0] * geometry.input[1] + shift..];
                     let row = &row[..(width - 1) * step + 1];
-                    match step {
-                        2 => values.iter_mut().enumerate().for_each(|(j, value)| *value = row[2 * j]),
-                        _ => values.iter_mut().enumerate().for_each(|(j, value)| *value = row[j * step]),
+                    if width < SHORT {
+                        values.iter_mut().enumerate().for_each(|(j, value)| *value = row[j * step]);
+                    } else {
+                        strided::gather(step, row, values, |value, x| *value = x);
                     }
                 }
                 if tap == 0 {
@@ -291,96 +303,5 @@ fn max_forward_impl<T: Real>(geometry: &Pool2d, x: &[T], y: &mut [T], argmax: &m
         } else {
             simd::dispatch(Max(geometry, x, y, argmax));
         }
-    });
-}
-
-/// The means of the windows of some planes.
-struct Mean<'a, T>(&'a Pool2d, &'a [T], &'a mut [T]);
-impl<T: Real> Kernel for Mean<'_, T> {
-    type Output = ();
-    #[inline(always)]
-    fn run(self) {
-        let Mean(geometry, x, y) = self;
-        let (width, step) = (geometry.output()[1], geometry.stride[1]);
-        let (size, out) = (geometry.input_plane(), geometry.output_plane());
-        for (plane, y) in y.chunks_exact_mut(out).enumerate() {
-            let x = &x[plane * size..(plane + 1) * size];
-            y.fill(T::ZERO);
-            geometry.each_row(|_, i, columns, at| {
-                let y = &mut y[i * width + columns.start..i * width + columns.end];
-                let x = &x[at..at + (y.len() - 1) * step + 1];
-                match step {
-                    1 => y.iter_mut().zip(x).for_each(|(y, &x)| *y += x),
-                    2 => y.iter_mut().enumerate().for_each(|(j, y)| *y += x[j * 2]),
-                    _ => y.iter_mut().enumerate().for_each(|(j, y)| *y += x[j * step]),
-                }
-            });
-            for (i, row) in y.chunks_exact_mut(width).enumerate() {
-                divide(geometry, i, row);
-            }
-        }
-    }
-}
-
-/// Divides a row of sums by the sizes of their windows (a window of padding only keeps its 0).
-#[inline(always)]
-fn divide<T: Real>(geometry: &Pool2d, i: usize, row: &mut [T]) {
-    let rows = geometry.count(0, i);
-    for (j, y) in row.iter_mut().enumerate() {
-        *y /= T::from_usize(geometry.divisor.unwrap_or_else(|| (rows * geometry.count(1, j)).max(1)));
-    }
-}
-
-/// The gradients of the inputs of the means of some planes; the last slice is room for a row of windows.
-struct MeanBackward<'a, T>(&'a Pool2d, &'a [T], &'a mut [T], &'a mut [T]);
-impl<T: Real> Kernel for MeanBackward<'_, T> {
-    type Output = ();
-    #[inline(always)]
-    fn run(self) {
-        let MeanBackward(geometry, g, dx, scaled) = self;
-        let (width, step) = (geometry.output()[1], geometry.stride[1]);
-        let (size, out) = (geometry.input_plane(), geometry.output_plane());
-        for (dx, g) in dx.chunks_exact_mut(size).zip(g.chunks_exact(out)) {
-            dx.fill(T::ZERO);
-            scaled.copy_from_slice(g);
-            for (i, row) in scaled.chunks_exact_mut(width).enumerate() {
-                divide(geometry, i, row);
-            }
-            geometry.each_row(|_, i, columns, at| {
-                let g = &scaled[i * width + columns.start..i * width + columns.end];
-                let dx = &mut dx[at..at + (g.len() - 1) * step + 1];
-                match step {
-                    1 => dx.iter_mut().zip(g).for_each(|(dx, &g)| *dx += g),
-                    2 => g.iter().enumerate().for_each(|(j, &g)| dx[j * 2] += g),
-                    _ => g.iter().enumerate().for_each(|(j, &g)| dx[j * step] += g),
-                }
-            });
-        }
-    }
-}
-
-fn avg_forward_impl<T: Real>(geometry: &Pool2d, x: &[T], y: &mut [T]) {
-    geometry.check_lengths(x.len(), y.len());
-    assert_eq!(geometry.dilation, [1, 1], "average pooling has no dilation");
-    if y.is_empty() || x.is_empty() {
-        y.fill(T::ZERO);
-        return;
-    }
-    let together = geometry.planes_together();
-    let (size, out) = (together * geometry.input_plane(), together * geometry.output_plane());
-    parallel::for_each_chunk(y, out, |piece, y| simd::dispatch(Mean(geometry, &x[piece * size..], y)));
-}
-
-fn avg_backward_impl<T: Real>(geometry: &Pool2d, g: &[T], dx: &mut [T]) {
-    geometry.check_lengths(dx.len(), g.len());
-    assert_eq!(geometry.dilation, [1, 1], "average pooling has no dilation");
-    if g.is_empty() || dx.is_empty() {
-        dx.fill(T::ZERO);
-        return;
-    }
-    let (together, out) = (geometry.planes_together(), geometry.output_plane());
-    parallel::for_each_chunk(dx, together * geometry.input_plane(), |piece, dx| {
-        let mut scaled = Buffer::unspecified(out);
-        simd::dispatch(MeanBackward(geometry, &g[piece * together * out..], dx, &mut scaled));
     });
 }

@@ -114,6 +114,8 @@ pub trait Real:
     fn sigmoid(self) -> Self;
     /// The error function `2/sqrt(pi) * integral of e^(-t^2) from 0 to self`.
     fn erf(self) -> Self;
+    /// The probability that a standard normal number is at most `self`, and its density there.
+    fn normal(self) -> (Self, Self);
     /// The absolute value.
     fn abs(self) -> Self;
     /// `self` raised to a floating-point power.
@@ -209,6 +211,11 @@ macro_rules! real {
             fn erf(self) -> Self {
                 use $math as math;
                 math::erf(self)
+            }
+            #[inline(always)]
+            fn normal(self) -> (Self, Self) {
+                use $math as math;
+                math::normal(self)
             }
             #[inline(always)]
             fn abs(self) -> Self {

@@ -1,6 +1,7 @@
 //! [`ModelError`]: what can be wrong with a configuration or a file.
 
 use std::fmt;
+use std::hint::black_box;
 use std::path::PathBuf;
 
 /// Why a model could not be built, loaded or saved. One line each.
@@ -50,6 +51,19 @@ pub enum ModelError {
     Data(chainrule_data::DataError),
     /// The weights cannot be read, written or used.
     State(chainrule_layers::StateError),
+}
+
+/// The number of a net's parameters, unless it is too large for a number, or the parameters for the memory: the system may end a
+/// program that asks for more.
+pub(crate) fn affordable(model: &'static str, parameters: Option<usize>) -> Result<usize, ModelError> {
+    let fail = |problem| Err(ModelError::Configuration { model, problem });
+    // An allocation that nobody looks at would be optimized away.
+    let fits = |n| black_box(Vec::<f32>::new()).try_reserve_exact(n).is_ok();
+    match parameters {
+        None => fail("the sizes are too large".into()),
+        Some(n) if !fits(n) => fail(format!("the sizes are too large: there is no memory for {n} parameters")),
+        Some(n) => Ok(n),
+    }
 }
 
 impl fmt::Display for ModelError {

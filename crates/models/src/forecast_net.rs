@@ -10,6 +10,7 @@
 //! Source of that: T. Kim et al., "Reversible instance normalization for accurate time-series forecasting against distribution
 //! shift", ICLR (2022), without its learned scale.
 
+use crate::error::affordable;
 use crate::{ModelError, Recurrence, RecurrentKind};
 use chainrule_layers::{Layer, Linear, Mode, Module};
 use chainrule_tensor::{Rng, Tensor};
@@ -59,7 +60,7 @@ impl ForecastNetConfig {
         }
         let total = cell.parameters(features, hidden, layers);
         let total = total.and_then(|n| n.checked_add(hidden.checked_add(1)?.checked_mul(horizon)?));
-        total.map_or_else(|| fail("the sizes are too large".into()), Ok)
+        affordable("forecaster", total)
     }
 
     /// The net with fresh weights.

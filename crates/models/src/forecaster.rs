@@ -144,7 +144,9 @@ impl Forecaster {
         let season = self.config.season;
         self.check(series, window.saturating_add(held_out))?;
         if held_out < horizon {
-            let problem = format!("a horizon of {horizon} does not fit in the {held_out} held-out steps");
+            let problem = format!(
+                "a horizon of {horizon} does not fit in the {held_out} held-out steps: it needs at least as many"
+            );
             return Err(ModelError::Configuration { model: "forecaster", problem });
         }
         let steps = series.len() - held_out..series.len() - horizon + 1;

@@ -11,6 +11,7 @@
 //! Source: A. Radford et al., "Language models are unsupervised multitask learners" (GPT-2, 2019).
 
 use crate::ModelError;
+use crate::error::affordable;
 use chainrule_layers::{
     AttentionMasks, Embedding, FeedForwardActivation, KvCache, LayerNorm, LearnedPositions, Linear, Mode, Module,
     Param, Rotary, TransformerEncoder, TransformerOptions, init,
@@ -104,8 +105,7 @@ impl GptConfig {
             let layer = features.checked_mul(features)?.checked_mul(12)?.checked_add(features.checked_mul(13)?)?;
             rows.checked_add(layer.checked_mul(layers)?)?.checked_add(features.checked_mul(2)?)
         };
-        let fail = || ModelError::Configuration { model: "gpt", problem: "the sizes are too large".into() };
-        count().ok_or_else(fail)
+        affordable("gpt", count())
     }
 }
 
@@ -160,7 +160,7 @@ impl Gpt {
     /// # Errors
     /// If the sizes make no net.
     pub fn new(config: &GptConfig, rng: &mut Rng) -> Result<Self, ModelError> {
-        config.check()?;
+        config.parameters()?;
         let GptConfig { vocabulary, context, features, heads, layers, dropout, positions, tied } = *config;
         let options = TransformerOptions {
             dim_feedforward: 4 * features,

@@ -7,6 +7,7 @@
 //! Source: T. Mikolov et al., "Recurrent neural network based language model", Interspeech (2010); with LSTM: M. Sundermeyer, R.
 //! Schlueter, H. Ney, "LSTM neural networks for language modeling", Interspeech (2012).
 
+use crate::error::affordable;
 use crate::{ModelError, Recurrence, RecurrentKind, RecurrentState};
 use chainrule_layers::{Dropout, Embedding, Layer, Linear, Mode, Module};
 use chainrule_tensor::{Rng, Tensor};
@@ -45,7 +46,7 @@ impl RecurrentLanguageNetConfig {
             let recurrent = cell.parameters(embedding, hidden, layers)?;
             table.checked_add(recurrent)?.checked_add(hidden.checked_add(1)?.checked_mul(vocabulary)?)
         };
-        total().map_or_else(|| fail("the sizes are too large".into()), Ok)
+        affordable("char-lm", total())
     }
 
     /// The net with fresh weights.

@@ -24,8 +24,8 @@ pub(super) fn read(path: &Path, shape: &[usize]) -> Result<Tensor, CliError> {
 fn images(path: &Path, shape: &[usize]) -> Result<Tensor, CliError> {
     let idx = chainrule::data::read_idx(path)?;
     let sample = idx.shape.get(1..).unwrap_or(&[]);
-    // An image without a channel dimension has one channel.
-    let same = sample == shape || (shape.first() == Some(&1) && sample == &shape[1..]);
+    // An image, or a frame of a film, without a channel dimension has one channel.
+    let same = sample == shape || matches!(shape, [frames @ .., 1, h, w] if sample == [frames, &[*h, *w]].concat());
     if !same {
         let message = format!("images of {sample:?}, but the model takes {shape:?}");
         return Err(CliError::Input(path.to_owned(), message));

@@ -40,6 +40,28 @@ fn a_folder_is_learned_judged_and_named() {
 }
 
 #[test]
+fn films_are_learned() {
+    let home = tempfile::tempdir().unwrap();
+    // A dot that goes right in class 0, left in class 1.
+    let film = |class: usize| (0..4 * 64).map(move |at| if at % 8 == [at / 64, 7 - at / 64][class] { 255 } else { 0 });
+    let folder = home.path().join("films");
+    fs::create_dir(&folder).unwrap();
+    for part in ["train", "t10k"] {
+        let films: Vec<u8> = (0..32).flat_map(|i| film(i % 2)).collect();
+        let labels: Vec<u8> = (0..32).map(|i| i % 2).collect();
+        fs::write(folder.join(format!("{part}-images-idx4-ubyte")), idx(&[32, 4, 8, 8], &films)).unwrap();
+        fs::write(folder.join(format!("{part}-labels-idx1-ubyte")), idx(&[32], &labels)).unwrap();
+    }
+    prints(home.path(), &["train", "cnn-lstm", "--data", "films", "--epochs", "30"]);
+    assert_eq!(metrics(&home.path().join("runs/cnn-lstm-films"))["test"]["accuracy"].as_f64(), Some(1.0));
+    let input = ["predict", "runs/cnn-lstm-films", "--input", "films/t10k-images-idx4-ubyte"];
+    let classes: Vec<String> = prints(home.path(), &input).lines().skip(1).map(|line| line[..1].into()).collect();
+    assert!(classes.iter().enumerate().all(|(i, class)| class == ["0", "1"][i % 2]), "{classes:?}");
+    let message = fails(home.path(), &["train", "cnn-lstm"]);
+    assert!(message.contains("inputs must be films [frames, channels, height, width], not [1, 8, 8]"), "{message}");
+}
+
+#[test]
 fn damage_is_named_and_nothing_is_written() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("data");

@@ -78,11 +78,13 @@ fn bad_input_is_one_clear_line() {
     fs::write(home.path().join("empty.csv"), "Day,Sold\n").unwrap();
     fs::write(home.path().join("nothing.csv"), "").unwrap();
     fs::write(home.path().join("holes.csv"), "Day,Sold\n1,2\n2,\n").unwrap();
+    fs::write(home.path().join("large.csv"), "Day,Sold\n1,2\n2,1e39\n").unwrap();
     fs::write(home.path().join("empty.txt"), "").unwrap();
+    fs::write(home.path().join("long.txt"), "to be or n".repeat(10)).unwrap();
     fs::write(home.path().join("short.txt"), "ab").unwrap();
     fs::write(home.path().join("binary.txt"), [0xff, 0xfe, 0]).unwrap();
     for (args, part) in [
-        (&["lstm", "--data", "empty.csv", "--target", "Sold"][..], "series \"empty\" is empty"),
+        (&["lstm", "--data", "empty.csv", "--target", "Sold"][..], "empty.csv: there is no row of values below"),
         (&["lstm", "--data", "nothing.csv", "--target", "Sold"], "nothing.csv: the file is empty"),
         (&["lstm", "--data", "holes.csv", "--target", "Sold"], "line 3, column \"Sold\": \"\" is no finite number"),
         (
@@ -100,7 +102,21 @@ fn bad_input_is_one_clear_line() {
             &["lstm", "--data", "sales.csv", "--target", "Sold", "--length", "3"],
             "--length means nothing for forecasting",
         ),
+        (&["lstm", "--data", "sales.csv", "--covariates", "Sold"], "say which with --target COLUMN"),
+        (&["lstm", "--data", "sales.csv", "--target", "Sold", "--covariates", "Sold"], "\"Sold\" is asked for twice"),
+        (
+            &["lstm", "--data", "sales.csv", "--target", "Sold", "--window", "4", "--hidden", "10000000"],
+            "no memory for",
+        ),
+        (&["lstm", "--data", "large.csv", "--target", "Sold"], "large.csv: line 3, column \"Sold\": 1e39 is beyond"),
         (&["mlp", "--target", "x"], "--target means nothing for classification"),
+        (&["lstm", "--target", "Sold"], "say in which series the column is: --data FILE"),
+        (&["char-lm", "--data", "long.txt", "--net", "gpt", "--hidden", "4000000", "--length", "9"], "no memory for"),
+        (&["mlp", "--held-out", "5"], "--held-out means nothing for classification"),
+        (&["mlp", "--data", "sales.csv"], "sales.csv is a file, but a classifier learns from"),
+        (&["char-lm", "--data", "long.txt", "--vocabulary", "9"], "--vocabulary means nothing for characters"),
+        (&["char-lm", "--data", "long.txt", "--heads", "2"], "--heads means nothing without --net gpt"),
+        (&["char-lm", "--data", "long.txt", "--length", "91"], "--length 91 is more than the 90 tokens"),
         (&["char-lm", "--data", "short.txt"], "the text is too short: of 2 tokens"),
         (&["char-lm", "--data", "short.txt", "--held-out", "90"], "0 are left for the training part"),
         (&["char-lm", "--data", "empty.txt"], "empty.txt: the file is empty"),

@@ -27,7 +27,7 @@ pub fn split_tokens(tokens: &[usize], held_out: f64) -> Result<(&[usize], &[usiz
         if part.len() < 2 {
             let all = tokens.len();
             return fail(format!(
-                "the text is too short: of {all} tokens, {} are left for the {what} part",
+                "the text is too short: of {all} tokens, {} are left for the {what} part, which needs at least 2",
                 part.len()
             ));
         }
@@ -144,11 +144,15 @@ mod tests {
         assert!(message(TokenStreams::new(&[1, 2], 0, 3).err()).contains("at least one stream"));
         assert_eq!(
             message(split_tokens(&[1, 2, 3, 4], 0.8).err()),
-            "the text is too short: of 4 tokens, 1 are left for the training part"
+            "the text is too short: of 4 tokens, 1 are left for the training part, which needs at least 2"
         );
-        assert!(message(split_tokens(&[1, 2, 3], 0.1).err()).ends_with("0 are left for the test part"));
         assert!(
-            message(split_tokens(&[1, 2, 3], 1.0).err()).ends_with("of 3 tokens, 0 are left for the training part")
+            message(split_tokens(&[1, 2, 3], 0.1).err())
+                .ends_with("0 are left for the test part, which needs at least 2")
+        );
+        assert!(
+            message(split_tokens(&[1, 2, 3], 1.0).err())
+                .ends_with("of 3 tokens, 0 are left for the training part, which needs at least 2")
         );
         assert!(message(split_tokens(&[1, 2, 3], 1.5).err()).contains("between 0 and 1"));
         assert_eq!(split_tokens(&[1, 2, 3, 4], 0.5).unwrap(), (&[1, 2][..], &[3, 4][..]));

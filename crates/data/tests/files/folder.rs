@@ -75,6 +75,20 @@ fn finds_every_way_to_name_the_files() {
 }
 
 #[test]
+fn a_folder_may_hold_films() {
+    let folder = sound_folder();
+    for (images, films, n) in [(TRAIN_IMAGES, "train-images-idx4-ubyte", 3), (TEST_IMAGES, "t10k-images-idx4-ubyte", 2)]
+    {
+        fs::remove_file(folder.path().join(images)).unwrap();
+        let bytes: Vec<u8> = (0..12 * n as u8).collect();
+        fs::write(folder.path().join(films), idx_bytes(&[n, 3, 2, 2], &bytes)).unwrap();
+    }
+    let (train, test) = mnist_folder(folder.path()).unwrap();
+    assert_eq!((train.len(), test.len(), train.input_shape()), (3, 2, &[3, 1, 2, 2][..]));
+    assert_eq!(train.inputs()[[1, 2, 0, 1, 0]], 22.0 / 255.0);
+}
+
+#[test]
 fn a_folder_can_be_loaded() {
     let folder = sound_folder();
     let loaded = load(folder.path().to_str().unwrap(), 1).unwrap();
@@ -87,7 +101,11 @@ fn a_missing_file_is_told_by_all_its_names() {
         let folder = sound_folder();
         fs::remove_file(folder.path().join(name)).unwrap();
         let dotted = name.replace("-idx", ".idx");
-        assert_eq!(message(folder.path()), format!("DIR has none of {name}, {name}.gz, {dotted}, {dotted}.gz"));
+        let names = format!("DIR has none of {name}, {name}.gz, {dotted}, {dotted}.gz");
+        // Images may be films as well.
+        let films = format!(", {}", name.replace("idx3", "idx4"));
+        let told = message(folder.path());
+        assert!(told == names || told.starts_with(&(names + &films)), "{told}");
     }
 }
 
@@ -112,7 +130,9 @@ fn images_and_labels_must_fit() {
     );
     assert_eq!(
         problem_with(TRAIN_IMAGES, &idx_bytes(&[3, 6], &[0; 18])),
-        format!("DIR/{TRAIN_IMAGES}: images have shape [n, height, width], these [3, 6]")
+        format!(
+            "DIR/{TRAIN_IMAGES}: images have shape [n, height, width], films [n, frames, height, width], these [3, 6]"
+        )
     );
     assert_eq!(
         problem_with(TEST_LABELS, &idx_bytes(&[2, 1], &[0; 2])),

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use crate::Real;
-use crate::gemm::{Lane, Lanes, Tile};
+use crate::gemm::{Apart, Lane, Lanes, Tile};
 use crate::simd::{self, Kernel, Level};
 
 /// A piece of work over registers. Mark `run`, and what it calls, `#[inline(always)]`.
@@ -66,6 +66,9 @@ impl<T: Real> Lane for Group<T> {
     unsafe fn compute(_: &Tile<T>) {
         unreachable!("products have tiles of other lanes")
     }
+    unsafe fn compute_apart(_: &Tile<T>, _: &Apart<T>) {
+        unreachable!("products have tiles of other lanes")
+    }
     #[inline(always)]
     unsafe fn splat(x: T) -> Self {
         Group([x; 4])
@@ -91,6 +94,10 @@ impl<T: Real> Lane for Group<T> {
             // SAFETY: the caller's.
             unsafe { to.add(i).write(x) }
         }
+    }
+    #[inline(always)]
+    unsafe fn then(self, other: Self, count: usize) -> Self {
+        Self::each(|i| if i < count { self.0[i] } else { other.0[i] })
     }
     #[inline(always)]
     unsafe fn add_product(self, a: Self, b: Self) -> Self {

@@ -9,8 +9,8 @@ use std::ops::Range;
 
 use super::Conv2d;
 use super::lanes::LaneKernel;
-use crate::Real;
 use crate::gemm::{Lane, MAX_LANES};
+use crate::{Real, strided};
 
 /// Numbers after a run that may be read or written: [`Shifted`] goes by blocks.
 pub(super) const SLACK: usize = 64;
@@ -138,8 +138,7 @@ impl<T: Real> LaneKernel<T> for Fill<'_, T> {
                 match step {
                     // SAFETY: the caller entered `L`; the slices have the same length.
                     1 => unsafe { copy::<L>(from, to) },
-                    2 => to.iter_mut().enumerate().for_each(|(c, to)| *to = from[2 * c]),
-                    _ => to.iter_mut().enumerate().for_each(|(c, to)| *to = from[step * c]),
+                    _ => strided::gather(step, from, to, |to, from| *to = from),
                 }
             }
         }
@@ -186,7 +185,7 @@ impl<T: Real> LaneKernel<T> for Rows<'_, T> {
             match step {
                 // SAFETY: the caller entered `L`; the slices have the same length.
                 1 => unsafe { copy::<L>(from, to) },
-                _ => from.iter().enumerate().for_each(|(j, &from)| to[j * step] = from),
+                _ => strided::scatter(step, from, to, |to, from| *to = from),
             }
         }
     }

@@ -117,6 +117,8 @@ fn special() -> Vec<Conv2d> {
         square([2, 40, 24], 12, [3, 2, 1, 1, 1]),  // 3x3, strided
         square([2, 32, 32], 12, [3, 1, 2, 2, 1]),  // 3x3, dilated
         square([2, 32, 32], 11, [3, 1, 1, 1, 2]),  // 3x3, two groups
+        square([2, 6, 15], 37, [3, 1, 2, 2, 3]),   // rows of windows that end inside of registers, groups
+        square([1, 3, 30], 75, [7, 2, 3, 1, 1]),   // the same, strided, taller than a tile
         square([0, 3, 4], 8, [3, 1, 1, 1, 1]),     // empty batch
         square([2, 0, 4], 8, [3, 1, 1, 1, 1]),     // no channels
         square([2, 3, 4], 2, [3, 1, 0, 1, 1]),     // the kernel does not fit

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::lanes::dispatch;
 use super::planes::{Fill, Layout, SLACK};
-use crate::gemm::{Element, Lane, MAX_LANES, Source, transpose_square};
+use crate::gemm::{Apart, Element, Lane, MAX_LANES, Source, transpose_square};
 use crate::{Buffer, Real, parallel};
 
 /// Numbers worth a piece of parallel work.
@@ -105,6 +105,32 @@ impl<T: Real> Source<T> for ByWindow<'_, T> {
             }
             at += count;
         }
+    }
+
+    #[inline(always)]
+    fn apart<L: Lane<Num = T>>(&self, ks: Range<usize>, lanes: Range<usize>) -> Option<Apart<T>> {
+        let windows = &self.0;
+        let columns = windows.shape[2];
+        // Registers meet one end of a row at most.
+        if columns < L::LANES || lanes.len() > 2 * L::LANES || windows.bases.is_empty() {
+            return None;
+        }
+        let moves = windows.bases[ks].as_ptr();
+        assert!(lanes.end <= windows.count(), "there are fewer windows");
+        let mut apart = Apart { runs: [[windows.laid.as_ptr(); 2]; 2], count: [L::LANES; 2], moves };
+        for j in 0..2 {
+            let start = lanes.start + j * L::LANES;
+            if start >= lanes.end {
+                break;
+            }
+            let end = lanes.end.min(start + L::LANES);
+            let (shift, count) = windows.row(start, end);
+            // Rows of windows do not overlap, so the second run, from where its first lane would stand, is in the planes.
+            let next = if start + count < end { windows.row(start + count, end).0 - count } else { shift };
+            apart.runs[j] = [shift, next].map(|shift| windows.laid[shift..].as_ptr());
+            apart.count[j] = count;
+        }
+        Some(apart)
     }
 }
 

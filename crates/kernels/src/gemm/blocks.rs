@@ -23,6 +23,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 use std::ptr::null_mut;
 
+use super::apart::Apart;
 use super::driver::{Element, part};
 use super::lane::Lane;
 use super::pack::Source;
@@ -88,12 +89,13 @@ impl Tiles {
     }
 }
 
-/// A panel of `b`, packed or in place: row `p` starts at `at + p * row`; the next tile leaves a copy at `copy`.
+/// A panel of `b`, packed or in place: row `p` starts at `at + p * row`, or stands apart; the next tile leaves a copy at `copy`.
 #[derive(Clone, Copy)]
 struct Panel<T> {
     at: *const T,
     row: usize,
     copy: *mut T,
+    apart: Option<Apart<T>>,
 }
 
 /// A task that is computed in tiles of registers.
@@ -143,6 +145,9 @@ impl<'a, T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Tiled<'a, T, 
         first: bool,
         leaves_copy: bool,
     ) -> Panel<T> {
+        if let apart @ Some(_) = self.b.apart::<L>(ks.clone(), cols.clone()) {
+            return Panel { at: packed.as_ptr(), row: 0, copy: null_mut(), apart };
+        }
         let width = cols.len().next_multiple_of(L::LANES);
         let b_here = self.b.in_place().filter(|b| b.row_stride == 1);
         match b_here {
@@ -151,11 +156,11 @@ impl<'a, T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Tiled<'a, T, 
             Some(b) if cols.len() == width && !ks.is_empty() => {
                 let at = b.data[cols.start + ks.start * b.col_stride..].as_ptr();
                 let copy = if leaves_copy { packed.as_mut_ptr() } else { null_mut() };
-                return Panel { at, row: b.col_stride, copy };
+                return Panel { at, row: b.col_stride, copy, apart: None };
             }
             _ => self.b.pack::<L>(ks.clone(), cols, width, &mut packed[..width * ks.len()]),
         }
-        Panel { at: packed.as_ptr(), row: width, copy: null_mut() }
+        Panel { at: packed.as_ptr(), row: width, copy: null_mut(), apart: None }
     }
 
     /// The tiles of one block and one column, from the top to the bottom.
@@ -200,12 +205,16 @@ impl<'a, T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Tiled<'a, T, 
                 cols: cols.len(),
                 finish: self.task.finish(ks, rows.start, cols.start),
             };
-            // SAFETY: factors read in place have all rows, columns and terms, as `check` has seen; panels have been packed to
-            // whole registers, and the copy takes as many numbers as a panel. `new` was promised that the output is there
-            // for us alone.
-            unsafe { tile::compute::<L>(&tile) };
+            match &b.apart {
+                // SAFETY: factors read in place have all rows, columns and terms, as `check` has seen; panels have been packed to
+                // whole registers, and the copy takes as many numbers as a panel. `new` was promised that the output is there
+                // for us alone.
+                None => unsafe { tile::compute::<L>(&tile) },
+                // SAFETY: as above; the source promises whole registers for all terms.
+                Some(apart) => unsafe { L::compute_apart(&tile, apart) },
+            }
             if !b.copy.is_null() {
-                b = Panel { at: b.copy, row: cols.len().next_multiple_of(L::LANES), copy: null_mut() };
+                b = Panel { at: b.copy, row: cols.len().next_multiple_of(L::LANES), copy: null_mut(), apart: None };
             }
         }
     }
@@ -227,8 +236,11 @@ impl<T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Kernel for Tiled<
         let packs_a = self.a.in_place().is_none_or(|a| copies_a(&a, cols.len().div_ceil(Self::WIDTH)));
         // Where there are many tiles, they are nearly as tall as can be.
         let leaves_copy = tiles.count > FEW_TILES && tiles.height >= L::COPIES;
-        let packs_b =
-            self.b.in_place().is_none_or(|b| b.row_stride != 1) || leaves_copy || !cols.len().is_multiple_of(L::LANES);
+        let apart = self.b.apart::<L>(self.task.ks.start..self.task.ks.start, cols.start..cols.start).is_some();
+        let packs_b = !apart
+            && (self.b.in_place().is_none_or(|b| b.row_stride != 1)
+                || leaves_copy
+                || !cols.len().is_multiple_of(L::LANES));
         let chunk_cols = if tiles.blocks > 1 { CHUNK_COLS } else { cols.len().max(1) };
         let kept = if tiles.blocks > 1 { chunk_cols.min(cols.len()).div_ceil(Self::WIDTH) } else { 1 };
         let a_len = if packs_a { tiles.count.div_ceil(tiles.blocks) * a_width * k_most } else { 0 };

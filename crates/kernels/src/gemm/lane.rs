@@ -4,6 +4,7 @@
 //! tile of accumulators the register file can hold; [`Lane::enter`] runs a [`Kernel`] in a function that may use the
 //! registers. All other methods are `#[inline(always)]` and belong inside such a run.
 
+use super::apart::Apart;
 use super::tile::{Tile, heights};
 use crate::Real;
 use crate::simd::Kernel;
@@ -32,6 +33,8 @@ pub(crate) trait Lane: Copy {
     unsafe fn enter<K: Kernel>(kernel: K) -> K::Output;
     /// Computes a tile of 1 to `ROWS` rows, with the promises of [`tile::compute`](super::tile::compute).
     unsafe fn compute(tile: &Tile<Self::Num>);
+    /// Computes a tile of 1 to `ROWS` rows whose rows of `b` stand where [`Apart`] says, with the same promises.
+    unsafe fn compute_apart(tile: &Tile<Self::Num>, b: &Apart<Self::Num>);
     /// The same number in every lane.
     unsafe fn splat(x: Self::Num) -> Self;
     /// `LANES` numbers from memory, of any alignment.
@@ -42,6 +45,8 @@ pub(crate) trait Lane: Copy {
     unsafe fn store(self, to: *mut Self::Num);
     /// Stores the first `count` numbers. `count` is at most `LANES`.
     unsafe fn store_first(self, to: *mut Self::Num, count: usize);
+    /// The first `count` lanes, and behind them those of `other`. `count` is at most `LANES`.
+    unsafe fn then(self, other: Self, count: usize) -> Self;
     /// `self + a * b`, rounded once.
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
     /// Lane by lane, `self + other`.
@@ -106,6 +111,10 @@ impl<T: Real> Lane for One<T> {
             // SAFETY: the caller's.
             unsafe { to.write(self.0) }
         }
+    }
+    #[inline(always)]
+    unsafe fn then(self, other: Self, count: usize) -> Self {
+        if count == 0 { other } else { self }
     }
     #[inline(always)]
     unsafe fn add_product(self, a: Self, b: Self) -> Self {

@@ -1,14 +1,15 @@
 //! Matrix products: `c = op(a b)` for matrices with any strides, one or many at a time.
 //!
 //! From the outside in: `driver` cuts products into tasks (`task`) for the threads, `blocks` cuts a task into blocks for the
-//! caches and tiles for the registers, `pack` puts the factors' numbers into the order of the tiles, `tile` is the microkernel, `lane` a
-//! register of the CPU; `gemv` takes products with vectors, and `portable` machines without kernels of their own.
+//! caches and tiles for the registers, `pack` puts the factors' numbers into the order of the tiles, `tile` is the microkernel (`apart` the
+//! one that reads windows of images where they stand), `lane` a register of the CPU; `gemv` takes products with vectors, and `portable` machines without kernels of their own.
 
 use std::ops::Range;
 
 use crate::Accum;
 use crate::simd::{self, Level};
 
+mod apart;
 mod batch;
 mod blocks;
 mod driver;
@@ -22,6 +23,7 @@ mod task;
 mod tests;
 mod tile;
 
+pub(crate) use apart::Apart;
 pub(crate) use batch::SharedRows;
 pub use batch::{Mats, MatsMut};
 use driver::gemm_mats;

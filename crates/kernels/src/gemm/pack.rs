@@ -13,6 +13,7 @@
 use std::ops::Range;
 
 use super::Mat;
+use super::apart::Apart;
 use super::lane::Lane;
 use crate::Real;
 
@@ -30,6 +31,14 @@ pub(crate) trait Source<T: Real>: Sync {
     /// is written between `lanes.len()` and `width` does not matter. Mark it `#[inline(always)]`: it is compiled for each
     /// lane, inside [`Lane::enter`], and may use the lane's methods.
     fn pack<L: Lane<Num = T>>(&self, ks: Range<usize>, lanes: Range<usize>, width: usize, panel: &mut [T]);
+
+    /// Where tiles find the numbers of `ks` and `lanes`, at most two registers of them, if they need no panel although rows
+    /// stand anywhere. The answer is the same for all of a factor.
+    #[inline(always)]
+    fn apart<L: Lane<Num = T>>(&self, ks: Range<usize>, lanes: Range<usize>) -> Option<Apart<T>> {
+        let _ = (ks, lanes);
+        None
+    }
 
     /// The factor as a `lanes x k` matrix, if its numbers stand in memory. Tiles may then read it in place.
     fn in_place(&self) -> Option<Mat<'_, T>> {

@@ -114,12 +114,7 @@ impl<L: Lane, const ROWS: usize, const REGS: usize, const COPY: bool> Kernel for
         // SAFETY: whoever made the tile promises that all elements can be read and written where it says, and that the
         // CPU has the registers (see `compute`).
         unsafe {
-            if self.0.far && !self.0.transposed {
-                for i in 0..ROWS {
-                    prefetch(self.0.c.wrapping_add(i * self.0.c_row));
-                    prefetch(self.0.c.wrapping_add(i * self.0.c_row + (REGS - 1) * L::LANES));
-                }
-            }
+            self.ask();
             let mut acc = [[L::splat(L::Num::default()); REGS]; ROWS];
             let (mut a, mut b, mut copy) = (a, b, self.0.b_copy);
             for _ in 0..k {
@@ -154,6 +149,17 @@ impl<L: Lane, const ROWS: usize, const REGS: usize, const COPY: bool> Kernel for
 }
 
 impl<L: Lane, const ROWS: usize, const REGS: usize, const COPY: bool> Fixed<'_, L, ROWS, REGS, COPY> {
+    /// Asks for the output's lines, if they are far.
+    #[inline(always)]
+    pub(super) fn ask(&self) {
+        if self.0.far && !self.0.transposed {
+            for i in 0..ROWS {
+                prefetch(self.0.c.wrapping_add(i * self.0.c_row));
+                prefetch(self.0.c.wrapping_add(i * self.0.c_row + (REGS - 1) * L::LANES));
+            }
+        }
+    }
+
     /// Applies the epilogue and stores.
     ///
     /// The accumulators are only used in loops that the compiler unrolls, else they would live in memory.
@@ -161,7 +167,7 @@ impl<L: Lane, const ROWS: usize, const REGS: usize, const COPY: bool> Fixed<'_, 
     /// # Safety
     /// As for [`compute`].
     #[inline(always)]
-    unsafe fn store(self, acc: [[L; REGS]; ROWS]) {
+    pub(super) unsafe fn store(self, acc: [[L; REGS]; ROWS]) {
         let tile = self.0;
         // SAFETY: the caller's; the detour holds a whole tile.
         unsafe {
@@ -321,6 +327,20 @@ macro_rules! heights {
                     ($tall, false, true) => unsafe { Self::enter(Fixed::<Self, $tall, 1, true>(tile)) },
                 )*
                 _ => unreachable!("a tile has 1 to {} rows, at least {} if it copies", Self::ROWS, Self::COPIES),
+            }
+        }
+        #[inline(always)]
+        unsafe fn compute_apart(
+            tile: &crate::gemm::tile::Tile<Self::Num>,
+            b: &crate::gemm::apart::Apart<Self::Num>,
+        ) {
+            use crate::gemm::apart::FixedApart;
+            match tile.rows {
+                $(
+                    // SAFETY: the caller's.
+                    $rows => unsafe { Self::enter(FixedApart::<Self, $rows>(tile, b)) },
+                )*
+                _ => unreachable!("a tile has 1 to {} rows", Self::ROWS),
             }
         }
     };

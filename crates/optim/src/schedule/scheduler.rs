@@ -2,7 +2,7 @@
 
 use super::fields::Way;
 use super::{Fields, Moment, Schedule, rates};
-use crate::rules::demand;
+use crate::rules::{demand, not_negative};
 use crate::{Groups, OptimError};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,13 +25,16 @@ impl Scheduler {
     /// Starts a schedule: the optimizer gets the settings of the first epoch.
     ///
     /// # Panics
-    /// If a setting of the schedule is out of range, or the optimizer lacks what the schedule is to change.
+    /// If a setting of the schedule or the first learning rate is out of range, or the optimizer lacks what the schedule is to change.
     #[track_caller]
     pub fn new(schedule: impl Schedule + 'static, optimizer: &mut dyn Groups) -> Self {
         demand(&schedule.kind(), schedule.check());
         let mut running = Running::new(Box::new(schedule));
         let mut bases = rates(optimizer);
-        running.start(optimizer, &mut bases);
+        let mut checked = Checked::new(optimizer);
+        running.start(&mut checked, &mut bases);
+        let refused = checked.refused;
+        demand(&running.place(), refused);
         Scheduler { running }
     }
 
@@ -65,20 +68,29 @@ impl Scheduler {
     /// After an epoch (or batch): the optimizer gets the settings of the next one.
     ///
     /// # Panics
-    /// If the schedule needs a metric ([`step_on`](Scheduler::step_on)), or the optimizer has other groups than it had.
+    /// If the schedule needs a metric ([`step_on`](Scheduler::step_on)), the optimizer has other groups than it had, or a
+    /// learning rate becomes negative or infinite, as it may where several schedules act at once.
     #[track_caller]
     pub fn step(&mut self, optimizer: &mut dyn Groups) {
-        self.running.step(optimizer, None);
+        self.advance(optimizer, None);
     }
 
     /// [`step`](Scheduler::step) with the value that [`ReduceLrOnPlateau`](super::ReduceLrOnPlateau) watches, such as a loss. Other schedules
     /// ignore it.
     ///
     /// # Panics
-    /// If the optimizer has other groups than it had.
+    /// If the optimizer has other groups than it had, or a learning rate becomes negative or infinite.
     #[track_caller]
     pub fn step_on(&mut self, optimizer: &mut dyn Groups, metric: f64) {
-        self.running.step(optimizer, Some(metric));
+        self.advance(optimizer, Some(metric));
+    }
+
+    #[track_caller]
+    fn advance(&mut self, optimizer: &mut dyn Groups, metric: Option<f64>) {
+        let mut checked = Checked::new(optimizer);
+        self.running.step(&mut checked, metric);
+        let refused = checked.refused;
+        demand(&self.running.place(), refused);
     }
 
     /// How often it has stepped.
@@ -127,6 +139,11 @@ impl Running {
         self.schedule.restart(groups, &self.bases);
     }
 
+    /// Whose doing something is, and when, for a message.
+    fn place(&self) -> String {
+        format!("{}, step {}", self.schedule.kind(), self.epoch)
+    }
+
     #[track_caller]
     pub(super) fn step(&mut self, groups: &mut dyn Groups, metric: Option<f64>) {
         let (now, before) = (groups.groups(), self.bases.len());
@@ -139,5 +156,35 @@ impl Running {
         fields.count("epoch", &mut self.epoch);
         fields.numbers("base", &mut self.bases);
         self.schedule.fields(fields);
+    }
+}
+
+/// An optimizer that notes a learning rate out of range and keeps the one before: only the scheduler can tell whose it was.
+struct Checked<'a> {
+    groups: &'a mut dyn Groups,
+    refused: Result<(), OptimError>,
+}
+
+impl<'a> Checked<'a> {
+    fn new(groups: &'a mut dyn Groups) -> Self {
+        Checked { groups, refused: Ok(()) }
+    }
+}
+
+impl Groups for Checked<'_> {
+    fn groups(&self) -> usize {
+        self.groups.groups()
+    }
+
+    fn option(&self, group: usize, name: &str) -> Option<f64> {
+        self.groups.option(group, name)
+    }
+
+    fn set_option(&mut self, group: usize, name: &str, value: f64) {
+        let rate = if name == "lr" { not_negative("lr", value) } else { Ok(()) };
+        match rate {
+            Ok(()) => self.groups.set_option(group, name, value),
+            Err(refused) => self.refused = std::mem::replace(&mut self.refused, Ok(())).and(Err(refused)),
+        }
     }
 }

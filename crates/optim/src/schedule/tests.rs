@@ -242,3 +242,17 @@ fn a_plateau_needs_a_metric() {
 fn milestones_rise() {
     run(SequentialLr::new(StepLr::new(1)).then(5, StepLr::new(1)).then(3, StepLr::new(1)));
 }
+
+#[test]
+#[should_panic(
+    expected = "ChainedScheduler(StepLr, MultiplicativeLr), step 3: lr must be finite and at least 0, got -0.25"
+)]
+fn a_negative_rate_names_schedule_and_step() {
+    run(ChainedScheduler::new(StepLr::new(2)).and(MultiplicativeLr::new(|epoch| if epoch < 3 { 1.0 } else { -5.0 })));
+}
+
+#[test]
+#[should_panic(expected = "LambdaLr, step 0: lr must be finite and at least 0, got")]
+fn a_first_rate_is_checked() {
+    run(LambdaLr::new(|epoch| epoch as f64 - 1.0));
+}

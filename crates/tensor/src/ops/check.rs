@@ -1,6 +1,6 @@
 //! What the tests of operations share: gradient checks over memory layouts.
 
-use crate::{Rng, Shape, Tensor, gradcheck, gradgradcheck};
+use crate::{CreateGraph, Rng, Shape, Tensor, grad, gradcheck, gradgradcheck};
 
 /// A tensor of numbers drawn uniformly from `low..high`.
 pub(crate) fn random(shape: impl Into<Shape>, low: f64, high: f64) -> Tensor<f64> {
@@ -43,6 +43,25 @@ pub(crate) fn binary(f: impl Fn(&Tensor<f64>, &Tensor<f64>) -> Tensor<f64>, low:
     gradients(|x| f(&x[0], &x[0]), &[&a]);
     gradients(|x| f(&x[0], &x[1]), &[&random([0, 3], low, high), &random([1, 3], low, high)]);
     layouts_agree(&a, |x| f(x, &b.t()));
+}
+
+/// The derivative in single precision (as it is computed with and without being recorded) keeps its digits far from 0, until it is
+/// below 1e-30: its relative error is at most 1e-5. Between -3 and 3, where it may pass through 0, the error is at most 1e-6.
+#[track_caller]
+pub(crate) fn tails(f: impl Fn(&Tensor<f32>) -> Tensor<f32>, exact: impl Fn(&Tensor<f64>) -> Tensor<f64>) {
+    let points: Vec<f32> = (-9000..=9000).map(|i| i as f32 * 0.01).collect();
+    let wide: Vec<f64> = points.iter().map(|&x| f64::from(x)).collect();
+    let wide = Tensor::from(wide).requires_grad();
+    let wanted = exact(&wide).sum().backward().get(&wide).expect("tracked").to_vec();
+    let x = Tensor::from(points.clone()).requires_grad();
+    let y = f(&x).sum();
+    for slopes in [grad(&y, &[&x], CreateGraph).remove(0), y.backward().get(&x).expect("tracked").clone()] {
+        for ((&x, &want), got) in points.iter().zip(&wanted).zip(slopes.to_vec()) {
+            let error = (f64::from(got) - want).abs();
+            let close = error <= 1e-5 * want.abs() || (x.abs() < 3.0 && error <= 1e-6) || want.abs() < 1e-30;
+            assert!(close, "the derivative at {x} is {want:e}, not {got:e}");
+        }
+    }
 }
 
 /// The value does not depend on how the input lies in memory.

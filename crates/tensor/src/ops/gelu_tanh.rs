@@ -79,6 +79,11 @@ mod tests {
     }
 
     #[test]
+    fn the_tails_keep_their_digits() {
+        check::tails(|x| x.gelu_tanh(), |x| x.gelu_tanh());
+    }
+
+    #[test]
     fn gradcheck() {
         check::unary(|x| x.gelu_tanh(), -2.0, 2.0);
     }

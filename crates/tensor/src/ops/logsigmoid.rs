@@ -59,6 +59,11 @@ mod tests {
     }
 
     #[test]
+    fn the_tails_keep_their_digits() {
+        check::tails(|x| x.logsigmoid(), |x| x.logsigmoid());
+    }
+
+    #[test]
     fn gradcheck() {
         check::unary(|x| x.logsigmoid(), -2.0, 2.0);
     }

@@ -85,6 +85,11 @@ mod tests {
     }
 
     #[test]
+    fn the_tails_keep_their_digits() {
+        check::tails(|x| x.mish(), |x| x.mish());
+    }
+
+    #[test]
     fn gradcheck() {
         check::unary(|x| x.mish(), -2.0, 2.0);
     }

@@ -64,6 +64,11 @@ mod tests {
     }
 
     #[test]
+    fn the_tails_keep_their_digits() {
+        check::tails(|x| x.silu(), |x| x.silu());
+    }
+
+    #[test]
     fn gradcheck() {
         check::unary(|x| x.silu(), -2.0, 2.0);
     }

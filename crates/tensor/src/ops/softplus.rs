@@ -75,6 +75,13 @@ mod tests {
     }
 
     #[test]
+    fn the_tails_keep_their_digits() {
+        check::tails(|x| x.softplus(1.0, 20.0), |x| x.softplus(1.0, 20.0));
+        check::tails(|x| x.softplus(-1.5, 20.0), |x| x.softplus(-1.5, 20.0));
+        check::tails(|x| x.softplus(1.0, 80.0), |x| x.softplus(1.0, 80.0));
+    }
+
+    #[test]
     fn gradcheck() {
         check::unary(|x| x.softplus(1.0, 20.0), -2.0, 2.0);
         check::unary(|x| x.softplus(-1.5, 20.0), -2.0, 2.0);

@@ -7,9 +7,15 @@ use crate::output;
 use chainrule::models::Classifier;
 use chainrule::tensor::Rng;
 use chainrule::train::TestMetrics;
+use std::path::Path;
 
 pub(super) fn train(args: &TrainArgs) -> Result<(), CliError> {
     refuse("classification", &[&args.forecast_options()[..], &args.sequence_options(), &args.text_options()].concat())?;
+    if Path::new(&args.data).is_file() {
+        let message =
+            format!("{} is a file, but a classifier learns from a data set or a folder with IDX files", args.data);
+        return Err(CliError::Usage(message));
+    }
     let loaded = chainrule::data::load(&args.data, args.seed)?;
     let mut rng = Rng::seed_from_u64(args.seed);
     let mut model = Classifier::for_data(&args.model, &loaded.train, &args.data, args.seed, &mut rng)?;

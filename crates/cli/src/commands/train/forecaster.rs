@@ -10,16 +10,22 @@ use chainrule::tensor::Rng;
 
 pub(super) fn train(args: &TrainArgs) -> Result<(), CliError> {
     refuse("forecasting", &args.text_options())?;
+    if !args.covariates.is_empty() && args.target.is_none() {
+        return Err(CliError::Usage("--covariates help to forecast a column: say which with --target COLUMN".into()));
+    }
     let columns: Vec<&str> = args.target.iter().chain(&args.covariates).map(String::as_str).collect();
     if columns.is_empty() && !series::is_generated(&args.data) {
         return Err(CliError::Usage(format!("say which column of {} to forecast: --target COLUMN", args.data)));
+    }
+    if args.data == "digits" {
+        return Err(CliError::Usage("say in which series the column is: --data FILE".into()));
     }
     let series = series::read(&args.data, &columns, args.seed)?;
     let options = ForecastOptions {
         cell: args.model.clone(),
         window: args.window.unwrap_or(24),
         horizon: args.horizon.unwrap_or(1),
-        held_out: args.held_out.steps(series.len()),
+        held_out: args.held_out().steps(series.len()),
         season: match args.season {
             None | Some(SeasonArg::Auto) => Season::Find,
             Some(SeasonArg::None) => Season::None,

@@ -15,15 +15,24 @@ pub(super) fn train(args: &TrainArgs) -> Result<(), CliError> {
         return Err(CliError::Usage("say which text to learn: --data FILE".into()));
     }
     let text = text::read(&args.data)?;
+    if args.vocabulary.is_some() && args.tokens.unwrap_or(Tokens::Characters) == Tokens::Characters {
+        let message =
+            "--vocabulary means nothing for characters: all are kept; it goes with --tokens words or byte-pairs";
+        return Err(CliError::Usage(message.into()));
+    }
     let vocabulary = match args.tokens.unwrap_or(Tokens::Characters) {
         Tokens::Characters => Vocabulary::characters(&text)?,
         Tokens::Words => Vocabulary::words(&text, args.vocabulary.unwrap_or(10_000))?,
         Tokens::BytePairs => Vocabulary::byte_pairs(&text, args.vocabulary.unwrap_or(1000))?,
     };
     let tokens = vocabulary.encode(&text)?;
-    let share = args.held_out.share(tokens.len());
+    let share = args.held_out().share(tokens.len());
     let (train, test) = split_tokens(&tokens, share)?;
     let length = args.length.unwrap_or(128);
+    if args.length.is_some() && length > train.len() {
+        let message = format!("--length {length} is more than the {} tokens there are to learn from", train.len());
+        return Err(CliError::Usage(message));
+    }
     let net = net(args, length)?;
     let is_gpt = matches!(net, LanguageNetConfig::Gpt(_));
     let mut rng = Rng::seed_from_u64(args.seed);

@@ -29,6 +29,8 @@ impl RunFolder {
             staging: path.join(format!(".unfinished-{}", std::process::id())),
             made: missing.map(Path::to_owned).collect(),
         };
+        // What a killed process of the same number has left behind.
+        let _ = fs::remove_dir_all(&run.staging);
         fs::create_dir_all(path)
             .and_then(|()| fs::create_dir(&run.staging))
             .map_err(|e| CliError::Folder(path.to_owned(), e.to_string()))?;

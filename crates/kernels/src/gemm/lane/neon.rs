@@ -18,10 +18,15 @@ fn neon<K: Kernel>(kernel: K) -> K::Output {
     kernel.run()
 }
 
+/// Ones, then zeros: 4 (2) numbers from position `4 - n` (`2 - n`) on select the first `n` lanes.
+const FIRST32: [u32; 8] = [u32::MAX, u32::MAX, u32::MAX, u32::MAX, 0, 0, 0, 0];
+const FIRST64: [u64; 4] = [u64::MAX, u64::MAX, 0, 0];
+
 macro_rules! lane {
     (
         $lane:ty, $num:ty, $lanes:literal,
         $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $max:ident, $zip1:ident, $zip2:ident,
+        then: |$count:ident| $mask:expr, $select:ident,
     ) => {
         impl Lane for $lane {
             type Num = $num;
@@ -72,6 +77,12 @@ macro_rules! lane {
                 }
             }
             #[inline(always)]
+            unsafe fn then(self, other: Self, $count: usize) -> Self {
+                debug_assert!($count <= $lanes);
+                // SAFETY: the CPU has the registers, which the caller promises; the mask's numbers are there.
+                unsafe { $select($mask, self, other) }
+            }
+            #[inline(always)]
             unsafe fn add_product(self, a: Self, b: Self) -> Self {
                 // SAFETY: the CPU has the registers, which the caller promises.
                 unsafe { $fma(self, a, b) }
@@ -99,8 +110,10 @@ macro_rules! lane {
 lane! {
     float32x4_t, f32, 4,
     vdupq_n_f32, vld1q_f32, vst1q_f32, vfmaq_f32, vaddq_f32, vmaxq_f32, vzip1q_f32, vzip2q_f32,
+    then: |count| vld1q_u32(FIRST32.as_ptr().add(4 - count)), vbslq_f32,
 }
 lane! {
     float64x2_t, f64, 2,
     vdupq_n_f64, vld1q_f64, vst1q_f64, vfmaq_f64, vaddq_f64, vmaxq_f64, vzip1q_f64, vzip2q_f64,
+    then: |count| vld1q_u64(FIRST64.as_ptr().add(2 - count)), vbslq_f64,
 }

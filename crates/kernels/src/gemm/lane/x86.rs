@@ -33,7 +33,7 @@ macro_rules! lane {
     (
         $lane:ty, $num:ty, $lanes:literal, $rows:literal, [$($height:literal)*], [$($tall:literal)*], $enter:ident,
         $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $max:ident, $zero:ident,
-        mask: |$count:ident| $mask:expr, $load_first:expr, $store_first:expr,
+        mask: |$count:ident| $mask:expr, $load_first:expr, $store_first:expr, $then:expr,
         zip: |$a:ident, $b:ident| $zip:expr,
     ) => {
         impl Lane for $lane {
@@ -77,6 +77,12 @@ macro_rules! lane {
                 unsafe { $store_first(to, $mask, self) }
             }
             #[inline(always)]
+            unsafe fn then(self, other: Self, $count: usize) -> Self {
+                debug_assert!($count <= $lanes);
+                // SAFETY: the CPU has the registers, which the caller promises; the mask's numbers are there.
+                unsafe { $then(self, other, $mask) }
+            }
+            #[inline(always)]
             unsafe fn add_product(self, a: Self, b: Self) -> Self {
                 // SAFETY: the CPU has the registers, which the caller promises.
                 unsafe { $fma(a, b, self) }
@@ -106,6 +112,7 @@ lane! {
     _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps, _mm512_add_ps, _mm512_max_ps, _mm512_setzero_ps,
     mask: |count| ((1_u32 << count) - 1) as __mmask16,
     |from, mask| _mm512_maskz_loadu_ps(mask, from), |to, mask, x| _mm512_mask_storeu_ps(to, mask, x),
+    |a, b, mask| _mm512_mask_blend_ps(mask, b, a),
     zip: |a, b| {
         let low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
         let high = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
@@ -117,6 +124,7 @@ lane! {
     _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_fmadd_pd, _mm512_add_pd, _mm512_max_pd, _mm512_setzero_pd,
     mask: |count| ((1_u32 << count) - 1) as __mmask8,
     |from, mask| _mm512_maskz_loadu_pd(mask, from), |to, mask, x| _mm512_mask_storeu_pd(to, mask, x),
+    |a, b, mask| _mm512_mask_blend_pd(mask, b, a),
     zip: |a, b| {
         let low = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
         let high = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
@@ -128,6 +136,7 @@ lane! {
     _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps, _mm256_add_ps, _mm256_max_ps, _mm256_setzero_ps,
     mask: |count| _mm256_loadu_si256(FIRST32.as_ptr().add(8 - count).cast()),
     |from, mask| _mm256_maskload_ps(from, mask), |to, mask, x| _mm256_maskstore_ps(to, mask, x),
+    |a, b, mask| _mm256_blendv_ps(b, a, _mm256_castsi256_ps(mask)),
     zip: |a, b| {
         let (even, odd) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
         (_mm256_permute2f128_ps(even, odd, 0x20), _mm256_permute2f128_ps(even, odd, 0x31))
@@ -138,6 +147,7 @@ lane! {
     _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_fmadd_pd, _mm256_add_pd, _mm256_max_pd, _mm256_setzero_pd,
     mask: |count| _mm256_loadu_si256(FIRST64.as_ptr().add(4 - count).cast()),
     |from, mask| _mm256_maskload_pd(from, mask), |to, mask, x| _mm256_maskstore_pd(to, mask, x),
+    |a, b, mask| _mm256_blendv_pd(b, a, _mm256_castsi256_pd(mask)),
     zip: |a, b| {
         let (even, odd) = (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
         (_mm256_permute2f128_pd(even, odd, 0x20), _mm256_permute2f128_pd(even, odd, 0x31))

@@ -1,0 +1,57 @@
+//! Tiles whose rows of `b` stand anywhere: windows of an image, read from its planes without being packed.
+//!
+//! A register of neighboring windows is a run of numbers, or the ends of two: the last windows of one row of the image and the
+//! first of the next. From one term to the next all runs move by the same distance.
+
+// Plain indices show which accumulator meets which factor.
+#![allow(clippy::needless_range_loop)]
+
+use super::lane::Lane;
+use super::tile::{Fixed, Tile};
+use crate::simd::Kernel;
+
+/// Where the rows of `b` stand: of row `p`, register `j` holds the first `count[j]` numbers of those at `runs[j][0]`, and behind
+/// them what stands in the same lanes at `runs[j][1]`, both moved by `moves[p]`. Whole registers can be read there.
+#[derive(Clone, Copy)]
+pub(crate) struct Apart<T> {
+    pub(crate) runs: [[*const T; 2]; 2],
+    pub(crate) count: [usize; 2],
+    /// One for each term.
+    pub(crate) moves: *const usize,
+}
+
+/// A tile of `ROWS` rows and two registers of columns.
+pub(super) struct FixedApart<'a, L: Lane, const ROWS: usize>(pub(super) &'a Tile<L::Num>, pub(super) &'a Apart<L::Num>);
+
+impl<L: Lane, const ROWS: usize> Kernel for FixedApart<'_, L, ROWS> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Tile { a, a_row, a_k, k, .. } = *self.0;
+        let Apart { runs, count, moves } = *self.1;
+        // SAFETY: whoever made the tile and the runs promises that all elements can be read and written where they say, and
+        // that the CPU has the registers (see `Lane::compute_apart`).
+        unsafe {
+            let tile = Fixed::<L, ROWS, 2, false>(self.0);
+            tile.ask();
+            let mut acc = [[L::splat(L::Num::default()); 2]; ROWS];
+            let mut a = a;
+            for p in 0..k {
+                let at = *moves.add(p);
+                let mut row = [L::splat(L::Num::default()); 2];
+                for j in 0..2 {
+                    row[j] = L::load(runs[j][0].add(at)).then(L::load(runs[j][1].add(at)), count[j]);
+                }
+                for i in 0..ROWS {
+                    let x = L::splat(*a.add(i * a_row));
+                    for j in 0..2 {
+                        acc[i][j] = acc[i][j].add_product(x, row[j]);
+                    }
+                }
+                a = a.wrapping_add(a_k);
+            }
+            tile.store(acc);
+        }
+    }
+}

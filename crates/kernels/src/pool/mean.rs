@@ -1,0 +1,147 @@
+//! Means of windows, one direction after the other: the rows of a row of windows are summed first, then the columns of each.
+
+use std::ops::Range;
+
+use super::{Pool2d, SHORT};
+use crate::simd::{self, Kernel};
+use crate::strided::{gather, scatter};
+use crate::{Buffer, Real, parallel};
+
+/// What all rows of windows have in common.
+struct Columns<T> {
+    /// The columns of the image that each window covers.
+    spans: Vec<Range<usize>>,
+    /// What each window contributes to the divisor of its mean.
+    counts: Vec<T>,
+}
+
+impl<T: Real> Columns<T> {
+    fn new(geometry: &Pool2d) -> Self {
+        let width = geometry.output()[1];
+        Columns {
+            spans: (0..width).map(|j| geometry.covered(1, j)).collect(),
+            counts: (0..width).map(|j| T::from_usize(geometry.count(1, j))).collect(),
+        }
+    }
+
+    /// Divides sums of the windows of row `i` by the sizes of their windows (a window of padding only keeps its 0).
+    #[inline(always)]
+    fn divide(&self, geometry: &Pool2d, i: usize, row: &mut [T]) {
+        if let Some(divisor) = geometry.divisor {
+            return row.iter_mut().for_each(|y| *y /= T::from_usize(divisor));
+        }
+        let rows = T::from_usize(geometry.count(0, i));
+        row.iter_mut().zip(&self.counts).for_each(|(y, &count)| *y /= (rows * count).maximum(T::ONE));
+    }
+}
+
+/// Calls `visit(windows, place of the first one's element)` for each column of a window that lies in the image.
+#[inline(always)]
+fn each_column(geometry: &Pool2d, width: usize, mut visit: impl FnMut(Range<usize>, usize)) {
+    for v in 0..geometry.kernel[1] {
+        let windows = geometry.windows(1, v, width);
+        if !windows.is_empty() {
+            let place = windows.start * geometry.stride[1] + v - geometry.padding[1];
+            visit(windows, place);
+        }
+    }
+}
+
+/// The means of the windows of some planes; the last slice is room for a row of the image.
+struct Mean<'a, T>(&'a Pool2d, &'a Columns<T>, &'a [T], &'a mut [T], &'a mut [T]);
+impl<T: Real> Kernel for Mean<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let Mean(geometry, columns, x, y, sums) = self;
+        let ([height, width], step) = (geometry.output(), geometry.stride[1]);
+        let (size, out) = (geometry.input_plane(), height * width);
+        for (x, y) in x.chunks_exact(size).zip(y.chunks_exact_mut(out)) {
+            for (i, y) in y.chunks_exact_mut(width).enumerate() {
+                let rows = geometry.covered(0, i);
+                let mut lines = x[rows.start * sums.len()..rows.end * sums.len()].chunks_exact(sums.len());
+                let Some(first) = lines.next() else {
+                    y.fill(T::ZERO);
+                    continue;
+                };
+                sums.copy_from_slice(first);
+                lines.for_each(|line| sums.iter_mut().zip(line).for_each(|(sum, &x)| *sum += x));
+                if width < SHORT {
+                    for (y, span) in y.iter_mut().zip(&columns.spans) {
+                        *y = sums[span.clone()].iter().fold(T::ZERO, |sum, &x| sum + x);
+                    }
+                } else {
+                    y.fill(T::ZERO);
+                    each_column(geometry, width, |windows, at| {
+                        gather(step, &sums[at..], &mut y[windows], |y, x| *y += x)
+                    });
+                }
+                columns.divide(geometry, i, y);
+            }
+        }
+    }
+}
+
+/// The gradients of the inputs of the means of some planes; the last slices are room for a row of windows and one of the image.
+struct MeanBackward<'a, T>(&'a Pool2d, &'a Columns<T>, &'a [T], &'a mut [T], [&'a mut [T]; 2]);
+impl<T: Real> Kernel for MeanBackward<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let MeanBackward(geometry, columns, g, dx, [scaled, line]) = self;
+        let ([height, width], step) = (geometry.output(), geometry.stride[1]);
+        let (size, out) = (geometry.input_plane(), height * width);
+        for (dx, g) in dx.chunks_exact_mut(size).zip(g.chunks_exact(out)) {
+            dx.fill(T::ZERO);
+            for (i, g) in g.chunks_exact(width).enumerate() {
+                scaled.copy_from_slice(g);
+                columns.divide(geometry, i, scaled);
+                line.fill(T::ZERO);
+                if width < SHORT {
+                    for (&g, span) in scaled.iter().zip(&columns.spans) {
+                        line[span.clone()].iter_mut().for_each(|dx| *dx += g);
+                    }
+                } else {
+                    each_column(geometry, width, |windows, at| {
+                        scatter(step, &scaled[windows], &mut line[at..], |dx, g| *dx += g);
+                    });
+                }
+                let rows = geometry.covered(0, i);
+                for dx in dx[rows.start * line.len()..rows.end * line.len()].chunks_exact_mut(line.len()) {
+                    dx.iter_mut().zip(&*line).for_each(|(dx, &g)| *dx += g);
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn forward<T: Real>(geometry: &Pool2d, x: &[T], y: &mut [T]) {
+    geometry.check_lengths(x.len(), y.len());
+    assert_eq!(geometry.dilation, [1, 1], "average pooling has no dilation");
+    if y.is_empty() || x.is_empty() {
+        y.fill(T::ZERO);
+        return;
+    }
+    let (together, columns) = (geometry.planes_together(), Columns::new(geometry));
+    let (size, out) = (together * geometry.input_plane(), together * geometry.output_plane());
+    parallel::for_each_chunk(y, out, |piece, y| {
+        let mut sums = Buffer::unspecified(geometry.input[1]);
+        simd::dispatch(Mean(geometry, &columns, &x[piece * size..], y, &mut sums));
+    });
+}
+
+pub(super) fn backward<T: Real>(geometry: &Pool2d, g: &[T], dx: &mut [T]) {
+    geometry.check_lengths(dx.len(), g.len());
+    assert_eq!(geometry.dilation, [1, 1], "average pooling has no dilation");
+    if g.is_empty() || dx.is_empty() {
+        dx.fill(T::ZERO);
+        return;
+    }
+    let (together, columns) = (geometry.planes_together(), Columns::new(geometry));
+    let (size, out) = (together * geometry.input_plane(), together * geometry.output_plane());
+    parallel::for_each_chunk(dx, size, |piece, dx| {
+        let mut scaled = Buffer::unspecified(geometry.output()[1]);
+        let mut line = Buffer::unspecified(geometry.input[1]);
+        simd::dispatch(MeanBackward(geometry, &columns, &g[piece * out..], dx, [&mut scaled, &mut line]));
+    });
+}
