@@ -11,6 +11,9 @@
 //! Kernels are written once, generically, and compiled here for `f32` and `f64` (the internal `concrete!` macro): a
 //! program that depends on Chainrule does not compile them again.
 
+// Where there is no SIMD level but the portable one, nobody calls the tiles of registers.
+#![cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code, unused_imports))]
+
 #[macro_use]
 mod concrete;
 

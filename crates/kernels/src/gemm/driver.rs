@@ -22,8 +22,6 @@ const ROW_BLOCK: usize = 256;
 const COL_UNIT: usize = 32;
 /// Multiplications worth a task of its own: about 8 microseconds.
 const TASK: usize = 7 << 16;
-/// Multiplications in the time that it takes to store an element of the output.
-const STORE: usize = 8;
 /// Tasks wanted of a product that is large enough.
 const TASKS: usize = 16;
 /// Tasks that are cut to save packing keep at least so many rows or columns.
@@ -57,9 +55,9 @@ pub(crate) struct Size {
 }
 
 impl Size {
-    /// Multiplications. Storing an element takes as long as some of them.
+    /// Multiplications.
     fn work(self) -> usize {
-        self.m * self.n * self.k.max(STORE)
+        self.m * self.n * self.k
     }
 
     /// Into how many slices the sums are cut.

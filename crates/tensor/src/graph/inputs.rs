@@ -34,11 +34,14 @@ impl<T: Real> Inputs<'_, T> {
     /// # Panics
     /// If the gradient's shape is neither.
     pub fn add(&mut self, i: usize, gradient: impl FnOnce() -> Tensor<T>) {
-        if !self.needs(i) {
-            return;
+        if self.needs(i) {
+            self.deliver(i, gradient());
         }
+    }
+
+    /// [`add`](Inputs::add) of a gradient that is needed: apart, so that it is compiled once and not for every operation.
+    fn deliver(&mut self, i: usize, mut gradient: Tensor<T>) {
         let Some(edge) = &self.edges[i] else { return };
-        let mut gradient = gradient();
         if gradient.shape() != &edge.shape {
             let Some(axes) = broadcast_axes(gradient.shape(), &edge.shape) else {
                 panic!(

@@ -218,10 +218,16 @@ impl<T: Real> Tensor<T> {
         if mode::is_anomaly_mode() {
             check_value(info, &value, location);
         }
-        let Some(edges) = edges else { return value.with_node(None) };
-        let state = State::Op { edges, op: Box::new(op()) };
-        let node = NodeRef::new(info, value.shape().clone(), location, state);
-        value.with_node(Some(node))
+        match edges {
+            Some(edges) => value.recorded(info, location, State::Op { edges, op: Box::new(op()) }),
+            None => value.with_node(None),
+        }
+    }
+
+    /// This value as an operation's: apart, so that it is compiled once and not for every operation.
+    fn recorded(self, info: &'static OpInfo, location: &'static Location<'static>, state: State<T>) -> Self {
+        let node = NodeRef::new(info, self.shape().clone(), location, state);
+        self.with_node(Some(node))
     }
 
     /// Calls `hook` with the gradient of the loss with respect to this tensor, whenever a backward pass has summed it up.
