@@ -221,7 +221,7 @@ impl<T: Real> Kernel for MaxInside<'_, T> {
                 for (i, values) in values.chunks_exact_mut(width).enumerate() {
                     let row = &x[i * geometry.stride[0] * geometry.input[1] + shift..];
                     let row = &row[..(width - 1) * step + 1];
-                    if width < SHORT {
+                    if width < SHORT / 2 {
                         values.iter_mut().enumerate().for_each(|(j, value)| *value = row[j * step]);
                     } else {
                         strided::gather(step, row, values, |value, x| *value = x);

@@ -18,7 +18,7 @@ use super::lanes::dispatch;
 use super::planes::{Rows, Turned, inputs};
 use super::windows::{ByElement, ByWindow, Windows, lay};
 use super::{Conv2d, shared::Shared};
-use crate::gemm::{Element, Epilogue, MAX_LANES, Mat, MatsMut, Size, gemm_packed};
+use crate::gemm::{Element, Epilogue, Mat, MatsMut, Size, gemm_packed};
 use crate::{Accum, Buffer, parallel, simd};
 
 /// Windows of a product, at least, where samples are put together.
@@ -27,9 +27,6 @@ const WIDE: usize = 192;
 const STRIP: usize = 512;
 /// Pieces of the gradient of the weights, at least, if there are as many blocks of samples.
 const PIECES: usize = 8;
-
-/// Input channels whose weights are turned together.
-const TURNED: usize = 16;
 
 /// How many samples are put together, and how many blocks of them there are, of nearly the same size.
 fn blocks(geometry: &Conv2d, plane: usize) -> (usize, usize) {
@@ -96,9 +93,8 @@ struct Phase<T: crate::Real> {
     /// Its rows and columns.
     size: [usize; 2],
     bases: Vec<usize>,
-    /// `[group, c, (o, u, v)]`, channels `pitch` numbers apart.
+    /// `[group, c, (o, u, v)]`.
     weights: Buffer<T>,
-    pitch: usize,
 }
 
 /// The phases that windows reach.
@@ -111,22 +107,18 @@ fn phases<T: Element>(geometry: &Conv2d, w: &[T]) -> Vec<Phase<T>> {
         let (chosen, shifts): (Vec<_>, Vec<_>) =
             Turned::shifts(geometry, phase).into_iter().map(|(tap, shift)| (tap, shift + layout.shift([i, j]))).unzip();
         let inner = group_out * chosen.len();
-        // An odd number of lines, such that channels do not push each other out of the caches.
-        let pitch = (inner.div_ceil(MAX_LANES) | 1) * MAX_LANES;
-        let mut weights = Buffer::unspecified(geometry.in_channels * pitch);
-        parallel::for_each_chunk(&mut weights, pitch * TURNED, |piece, weights| {
-            // Weights of neighboring channels are neighbors.
-            for o in 0..group_out {
-                for (at, weights) in weights.chunks_exact_mut(pitch).enumerate() {
-                    let (group, c) = ((piece * TURNED + at) / group_in, (piece * TURNED + at) % group_in);
+        let mut weights = Buffer::unspecified(geometry.in_channels * inner);
+        parallel::for_each_chunk(&mut weights, inner.max(1) * 16, |piece, weights| {
+            for (at, weights) in weights.chunks_exact_mut(inner).enumerate() {
+                let (group, c) = ((piece * 16 + at) / group_in, (piece * 16 + at) % group_in);
+                for (o, weights) in weights.chunks_exact_mut(chosen.len()).enumerate() {
                     let w = &w[((group * group_out + o) * group_in + c) * taps..][..taps];
-                    let weights = &mut weights[o * chosen.len()..][..chosen.len()];
                     weights.iter_mut().zip(&chosen).for_each(|(to, &tap)| *to = w[tap]);
                 }
             }
         });
         let bases = bases(group_out, layout.len(), &shifts);
-        Phase { place: [row, column], size: [rows, columns], bases, weights, pitch }
+        Phase { place: [row, column], size: [rows, columns], bases, weights }
     };
     let reached = |phase: &Phase<T>| !phase.bases.is_empty() && !phase.size.contains(&0);
     (0..geometry.stride[0] * geometry.stride[1]).map(phase).filter(reached).collect()
@@ -157,8 +149,7 @@ pub(super) fn input_grad<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &m
         }
         for phase in &phases {
             let inner = phase.bases.len();
-            let weights = &phase.weights[group * group_in * phase.pitch..];
-            let weights = Mat::new(weights, group_in, inner, phase.pitch, 1);
+            let weights = Mat::row_major(&phase.weights[group * group_in * inner..], group_in, inner);
             let [rows, columns] = phase.size;
             let (wide, all) = (rows * columns, samples.len() * rows * columns);
             let shape = [samples.len(), rows, columns];

@@ -87,7 +87,8 @@ impl<L: Lane> Kernel for Vectors<'_, L> {
             (&gathered[..], x.cols)
         };
         let mut y = MaybeUninit::<[L::Num; OUTPUTS]>::uninit();
-        let most = OUTPUTS / vectors;
+        // Groups, so that an output's sum has the same order wherever its task begins.
+        let most = OUTPUTS / vectors / GROUP * GROUP;
         for start in (0..m.rows).step_by(most) {
             let rows = (m.rows - start).min(most);
             let part = m.row_range(start..start + rows);

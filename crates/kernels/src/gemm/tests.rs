@@ -192,6 +192,8 @@ fn threads_do_not_change_bits() {
         (20, 30, 40_000),
         (1000, 20, 60),
         (650, 680, 640),
+        (3, 2050, 160),
+        (7, 1031, 300),
     ] {
         let (a, b) = (numbers::<f32>(m * k, &mut rng), numbers::<f32>(k * n, &mut rng));
         for &level in simd::available() {

@@ -64,6 +64,20 @@ pub(crate) fn tails(f: impl Fn(&Tensor<f32>) -> Tensor<f32>, exact: impl Fn(&Ten
     }
 }
 
+/// Derivatives of an activation in single precision are finite wherever its value is: the first, recorded or not, and the second.
+#[track_caller]
+pub(crate) fn finite(f: impl Fn(&Tensor<f32>) -> Tensor<f32>) {
+    let points = [1e4f32, 1e10, 1e19, 1e30, 1e34].map(|x| [x, -x]).concat();
+    let x = Tensor::from(points).requires_grad();
+    let y = f(&x).sum();
+    let first = grad(&y, &[&x], CreateGraph).remove(0);
+    let second = first.is_tracked().then(|| first.sum().backward().get(&x).cloned()).flatten();
+    let fused = y.backward().get(&x).cloned();
+    for slopes in [Some(first), fused, second].into_iter().flatten() {
+        assert!(slopes.to_vec().iter().all(|x| x.is_finite()), "{:?} at {:?}", slopes.to_vec(), x.to_vec());
+    }
+}
+
 /// The value does not depend on how the input lies in memory.
 #[track_caller]
 pub(crate) fn layouts_agree(x: &Tensor<f64>, f: impl Fn(&Tensor<f64>) -> Tensor<f64>) {

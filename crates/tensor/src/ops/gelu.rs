@@ -52,7 +52,8 @@ struct GeluSlope<T: Real> {
 
 impl<T: Real> Op<T> for GeluSlope<T> {
     fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
-        let square = self.x.square();
+        // The density is 0 long before this; an infinite square times 0 would be NaN.
+        let square = self.x.square().clamp(None, 1e4);
         let density = (&square * T::from_f64(-0.5)).exp() * T::from_f64(FRAC_1_SQRT_TAU);
         inputs.add(0, || grad * density * (-square + T::from_f64(2.0)));
     }
@@ -78,8 +79,8 @@ impl<T: Real> Tensor<T> {
 
 #[cfg(test)]
 mod tests {
-    use crate::{CreateGraph, Tensor};
     use crate::ops::check;
+    use crate::{CreateGraph, Tensor};
 
     #[test]
     fn worked_example() {
@@ -96,12 +97,19 @@ mod tests {
         let y = x.gelu().sum();
         let first = crate::grad(&y, &[&x], CreateGraph).remove(0);
         let near = |got: f32, want: f64| (f64::from(got) / want - 1.0).abs() < 1e-6;
-        assert!(near(y.item(), value) && near(first.item(), slope) && near(y.backward().get(&x).unwrap().item(), slope));
+        assert!(
+            near(y.item(), value) && near(first.item(), slope) && near(y.backward().get(&x).unwrap().item(), slope)
+        );
     }
 
     #[test]
     fn the_tails_keep_their_digits() {
         check::tails(|x| x.gelu(), |x| x.gelu());
+    }
+
+    #[test]
+    fn derivatives_are_finite_far_away() {
+        check::finite(|x| x.gelu());
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub(super) static INFO: OpInfo = OpInfo {
 /// `2 sqrt(2/pi)`
 const TWICE: f64 = FRAC_2_SQRT_PI * SQRT_2;
 const CUBIC: f64 = 0.044715;
+/// A square from which on `s` is 0 or 1 at any precision: an infinite one times the 0 of `s (1 - s)` would be NaN.
+const FLAT: f64 = 1e4;
 
 #[derive(Debug)]
 struct GeluTanh<T: Real> {
@@ -36,7 +38,7 @@ impl<T: Real> Op<T> for GeluTanh<T> {
         let x = &self.x;
         if inputs.is_tracked() {
             let number = T::from_f64;
-            let square = x.square();
+            let square = x.square().clamp(None, FLAT);
             let z = (&square * number(TWICE * CUBIC) + number(TWICE)) * x;
             // 1 - s(z) = s(-z), without the cancellation.
             let (s, rest) = (z.sigmoid(), (-z).sigmoid());
@@ -50,7 +52,7 @@ impl<T: Real> Op<T> for GeluTanh<T> {
 
 unary!(Formula(self, x: T) = x * (x * (T::from_f64(TWICE) + T::from_f64(TWICE * CUBIC) * (x * x))).sigmoid());
 binary!(Slope(self, grad: T, x) = {
-    let square = x * x;
+    let square = (x * x).minimum(T::from_f64(FLAT));
     let s = (x * (T::from_f64(TWICE) + T::from_f64(TWICE * CUBIC) * square)).sigmoid();
     let slope = T::from_f64(TWICE) + T::from_f64(3.0 * TWICE * CUBIC) * square;
     grad * (s + x * (s * (T::ONE - s)) * slope)
@@ -81,6 +83,11 @@ mod tests {
     #[test]
     fn the_tails_keep_their_digits() {
         check::tails(|x| x.gelu_tanh(), |x| x.gelu_tanh());
+    }
+
+    #[test]
+    fn derivatives_are_finite_far_away() {
+        check::finite(|x| x.gelu_tanh());
     }
 
     #[test]

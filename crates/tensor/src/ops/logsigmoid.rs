@@ -64,6 +64,11 @@ mod tests {
     }
 
     #[test]
+    fn derivatives_are_finite_far_away() {
+        check::finite(|x| x.logsigmoid());
+    }
+
+    #[test]
     fn gradcheck() {
         check::unary(|x| x.logsigmoid(), -2.0, 2.0);
     }

@@ -90,6 +90,11 @@ mod tests {
     }
 
     #[test]
+    fn derivatives_are_finite_far_away() {
+        check::finite(|x| x.mish());
+    }
+
+    #[test]
     fn gradcheck() {
         check::unary(|x| x.mish(), -2.0, 2.0);
     }

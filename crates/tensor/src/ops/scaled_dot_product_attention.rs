@@ -227,7 +227,8 @@ impl<T: Real> Settings<T> {
             (None, None) => return scores.softmax(-1),
         };
         // Queries that see nothing get weights of 0, where softmax alone would give NaN.
-        let blind = all_hidden(&added.detach().broadcast_to(scores.shape()));
+        let full: Shape = self.batch.iter().copied().chain([queries, keys]).collect();
+        let blind = all_hidden(&added.detach().broadcast_to(&full));
         if !blind.any() {
             return (scores + added).softmax(-1);
         }
@@ -288,64 +289,70 @@ impl<T: Real> Tensor<T> {
 fn attend<T: Real>(info: &'static OpInfo, source: Source<T>, options: AttentionOptions<'_, T>) -> Tensor<T> {
     let parts = source.parts();
     let [q, k, v] = &parts;
-        let last = |x: &Tensor<T>| (x.rank() >= 2).then(|| [x.shape()[x.rank() - 2], x.shape()[x.rank() - 1]]);
-        let lead = |shape: &Shape| Shape::from(&shape[..shape.rank().saturating_sub(2)]);
-        let mask_shape = options.mask.map(|mask| match mask {
-            AttentionMask::Keep(mask) => mask.shape().clone(),
-            AttentionMask::Add(mask) => mask.shape().clone(),
-        });
-        let batch = lead(q.shape()).broadcast(&lead(k.shape())).and_then(|batch| batch.broadcast(&lead(v.shape())));
-        let batch = batch.and_then(|b| mask_shape.as_ref().map_or(Some(b.clone()), |mask| b.broadcast(&lead(mask))));
-        let sizes = match (last(q), last(k), last(v)) {
-            (Some([l, e]), Some([s, e_k]), Some([s_v, _])) if e == e_k && s == s_v => Some([l, s, e]),
-            _ => None,
-        };
-        let (Some(batch), Some([queries, keys, features])) = (batch, sizes) else {
-            panic!(
-                "{}: queries {}, keys {}, values {}: they must be [.., L, E], [.., S, E] and [.., S, F]",
-                info.name,
-                q.shape(),
-                k.shape(),
-                v.shape()
-            )
-        };
-        let full: Shape = batch.iter().copied().chain([queries, keys]).collect();
-        if let Some(mask) = &mask_shape {
-            assert!(
-                mask.broadcast(&full).as_ref() == Some(&full), "{}: a mask of shape {mask} does not broadcast to {full}", info.name);
+    let last = |x: &Tensor<T>| (x.rank() >= 2).then(|| [x.shape()[x.rank() - 2], x.shape()[x.rank() - 1]]);
+    let lead = |shape: &Shape| Shape::from(&shape[..shape.rank().saturating_sub(2)]);
+    let mask_shape = options.mask.map(|mask| match mask {
+        AttentionMask::Keep(mask) => mask.shape().clone(),
+        AttentionMask::Add(mask) => mask.shape().clone(),
+    });
+    let batch = lead(q.shape()).broadcast(&lead(k.shape())).and_then(|batch| batch.broadcast(&lead(v.shape())));
+    let batch = batch.and_then(|b| mask_shape.as_ref().map_or(Some(b.clone()), |mask| b.broadcast(&lead(mask))));
+    let sizes = match (last(q), last(k), last(v)) {
+        (Some([l, e]), Some([s, e_k]), Some([s_v, _])) if e == e_k && s == s_v => Some([l, s, e]),
+        _ => None,
+    };
+    let (Some(batch), Some([queries, keys, features])) = (batch, sizes) else {
+        panic!(
+            "{}: queries {}, keys {}, values {}: they must be [.., L, E], [.., S, E] and [.., S, F]",
+            info.name,
+            q.shape(),
+            k.shape(),
+            v.shape()
+        )
+    };
+    let full: Shape = batch.iter().copied().chain([queries, keys]).collect();
+    if let Some(mask) = &mask_shape {
+        let fits = mask.broadcast(&full).as_ref() == Some(&full);
+        assert!(fits, "{}: a mask of shape {mask} does not broadcast to {full}", info.name);
+    }
+    let mask = options.mask.map(|mask| match mask {
+        AttentionMask::Add(mask) => mask.clone(),
+        AttentionMask::Keep(mask) => {
+            let bytes = mask.bytes();
+            Tensor::from_fn(mask.shape(), |i| if bytes[i] != 0 { T::ZERO } else { -T::INFINITY })
         }
-        let mask = options.mask.map(|mask| match mask {
-            AttentionMask::Add(mask) => mask.clone(),
-            AttentionMask::Keep(mask) => {
-                let bytes = mask.bytes();
-                Tensor::from_fn(mask.shape(), |i| if bytes[i] != 0 { T::ZERO } else { -T::INFINITY })
-            }
-        });
-        if let Some((p, _)) = options.dropout {
-            assert!((0.0..=1.0).contains(&p), "{}: the probability {p} is not between 0 and 1", info.name);
+    });
+    if let Some((p, _)) = options.dropout {
+        assert!((0.0..=1.0).contains(&p), "{}: the probability {p} is not between 0 and 1", info.name);
+    }
+    let settings = Settings {
+        mask,
+        causal: options.is_causal.then_some(options.past),
+        scale: options.scale.unwrap_or(1.0 / (features as f64).sqrt()),
+        dropout: options.dropout.filter(|&(p, _)| p > 0.0),
+        batch,
+    };
+    let empty = full.numel() == 0 || features == 0 || v.numel() == 0;
+    // A mask with a batch of its own gives several outputs for one input: their gradients do not stand side by side.
+    let apart = matches!(source, Source::Packed(_)) && settings.batch != lead(q.shape());
+    if empty || apart || settings.mask.as_ref().is_some_and(|mask| mask.is_tracked() && crate::is_grad_enabled()) {
+        return settings.compose(q, k, v);
+    }
+    let layout = Layout::like(q, &settings.batch, queries, v.size(-1));
+    let mut out = Buffer::unspecified(layout.shape.numel());
+    let mut log_sums = Buffer::unspecified(settings.batch.numel() * queries);
+    let strides = settings.strides(q, k, v);
+    attention(settings.kernel(q, k, v, &strides), &mut layout.mats(&mut out), &mut log_sums);
+    let value = layout.tensor(out);
+    let y = SavedOutput::new(&value);
+    match source {
+        Source::Packed(x) => {
+            let input = x.clone();
+            let source = Source::Packed(x);
+            Tensor::from_op(info, value, &[&input], || Attention { source, y, log_sums, settings })
         }
-        let settings = Settings {
-            mask,
-            causal: options.is_causal.then_some(options.past),
-            scale: options.scale.unwrap_or(1.0 / (features as f64).sqrt()),
-            dropout: options.dropout.filter(|&(p, _)| p > 0.0),
-            batch,
-        };
-        let empty = full.numel() == 0 || features == 0 || v.numel() == 0;
-        if empty || settings.mask.as_ref().is_some_and(|mask| mask.is_tracked() && crate::is_grad_enabled()) {
-            return settings.compose(q, k, v);
-        }
-        let layout = Layout::like(q, &settings.batch, queries, v.size(-1));
-        let mut out = Buffer::unspecified(layout.shape.numel());
-        let mut log_sums = Buffer::unspecified(settings.batch.numel() * queries);
-        let strides = settings.strides(q, k, v);
-        attention(settings.kernel(q, k, v, &strides), &mut layout.mats(&mut out), &mut log_sums);
-        let value = layout.tensor(out);
-        let y = SavedOutput::new(&value);
-        match source {
-            Source::Packed(x) => Tensor::from_op(info, value, &[&x.clone()], || Attention { source: Source::Packed(x), y, log_sums, settings }),
-            source => Tensor::from_op(info, value, &[q, k, v], || Attention { source, y, log_sums, settings }),
-        }
+        source => Tensor::from_op(info, value, &[q, k, v], || Attention { source, y, log_sums, settings }),
+    }
 }
 
 #[cfg(test)]
@@ -418,6 +425,10 @@ mod tests {
         let strided = check::random([2, 4, 2, 3, 3], -1.0, 1.0);
         check::gradients(|x| x[0].permute([0, 4, 3, 2, 1]).self_attention(plain), &[&strided]);
         check::gradients(|x| x[0].self_attention(plain), &[&check::random([2, 0, 3, 2, 4], -1.0, 1.0)]);
+        // The mask has a batch of its own.
+        let keep = Mask::from_fn([2, 1, 3, 3], |i| i % 4 != 1);
+        let options = AttentionOptions { mask: Some((&keep).into()), ..plain };
+        check::gradients(|x| x[0].self_attention(options), &[&check::random([1, 3, 3, 2, 4], -1.0, 1.0)]);
     }
 
     #[test]

@@ -69,6 +69,11 @@ mod tests {
     }
 
     #[test]
+    fn derivatives_are_finite_far_away() {
+        check::finite(|x| x.silu());
+    }
+
+    #[test]
     fn gradcheck() {
         check::unary(|x| x.silu(), -2.0, 2.0);
     }
