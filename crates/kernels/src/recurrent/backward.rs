@@ -1,9 +1,13 @@
 //! Backward through time: step after step from the last one taken, then the products over all steps.
 
 use super::forward::product;
+use super::gating::Backward;
+use super::gru::Gru;
+use super::lstm::Lstm;
 use super::panels::{Panels, block_width};
 use super::place::{Group, Place};
-use super::{Cell, Gradients, Saved, Sequence, gru, lstm, plan, rnn};
+use super::rnn::Rnn;
+use super::{Cell, Gradients, Saved, Sequence, plan};
 use crate::gemm::{Epilogue, Mat};
 use crate::lanes::LANES;
 use crate::{Accum, Buffer, Real, View, reduce, simd};
@@ -202,10 +206,10 @@ impl<T: Real> Pass<'_, T> {
                 time,
             };
             match cell {
-                Cell::Tanh => simd::dispatch(rnn::Backward::<T, false>(step)),
-                Cell::Relu => simd::dispatch(rnn::Backward::<T, true>(step)),
-                Cell::Lstm => simd::dispatch(lstm::Backward(step)),
-                Cell::Gru => simd::dispatch(gru::Backward(step)),
+                Cell::Tanh => simd::dispatch(Backward::<T, Rnn<false>>::new(step)),
+                Cell::Relu => simd::dispatch(Backward::<T, Rnn<true>>::new(step)),
+                Cell::Lstm => simd::dispatch(Backward::<T, Lstm>::new(step)),
+                Cell::Gru => simd::dispatch(Backward::<T, Gru>::new(step)),
             }
         }
     }

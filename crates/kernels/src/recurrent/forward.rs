@@ -1,8 +1,12 @@
 //! The forward pass: the input's product, then step after step.
 
+use super::gating::Forward;
+use super::gru::Gru;
+use super::lstm::Lstm;
 use super::panels::{Panels, block_width};
 use super::place::{Group, Place};
-use super::{Cell, Sequence, gru, lstm, plan, rnn};
+use super::rnn::Rnn;
+use super::{Cell, Sequence, plan};
 use crate::gemm::{Epilogue, Mat, Mats, MatsMut, gemm_batched};
 use crate::lanes::LANES;
 use crate::simd;
@@ -186,10 +190,10 @@ impl<T: Real> Pass<'_, T> {
                 time,
             };
             match cell {
-                Cell::Tanh => simd::dispatch(rnn::Forward::<T, false>(step)),
-                Cell::Relu => simd::dispatch(rnn::Forward::<T, true>(step)),
-                Cell::Lstm => simd::dispatch(lstm::Forward(step)),
-                Cell::Gru => simd::dispatch(gru::Forward(step)),
+                Cell::Tanh => simd::dispatch(Forward::<T, Rnn<false>>::new(step)),
+                Cell::Relu => simd::dispatch(Forward::<T, Rnn<true>>::new(step)),
+                Cell::Lstm => simd::dispatch(Forward::<T, Lstm>::new(step)),
+                Cell::Gru => simd::dispatch(Forward::<T, Gru>::new(step)),
             }
         }
     }

@@ -12,43 +12,19 @@
 
 use super::backward::GatesBackward;
 use super::forward::Gates;
-use super::place::{Gating, for_groups};
+use super::gating::Gating;
 use crate::Real;
 use crate::lanes::LANES;
-use crate::simd::Kernel;
 
-pub(super) struct Forward<'a, T>(pub(super) Gates<'a, T>);
+/// The gates of a GRU.
+pub(super) struct Gru;
 
-impl<T: Real> Kernel for Forward<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        // SAFETY: `Gates` was promised the places.
-        unsafe { for_groups(&self) }
-    }
-}
-
-impl<T: Real> Gating for Forward<'_, T> {
-    #[inline(always)]
-    fn rows(&self) -> usize {
-        self.0.rows
-    }
+impl<T: Real> Gating<T> for Gru {
+    const HAS_MEMORY: bool = false;
+    const BLOCKS: usize = 4;
 
     #[inline(always)]
-    fn units(&self) -> usize {
-        self.0.units
-    }
-
-    #[inline(always)]
-    unsafe fn passes(&self, row: usize) -> bool {
-        // SAFETY: the caller's.
-        unsafe { self.0.passes(row, false) }
-    }
-
-    #[inline(always)]
-    unsafe fn group(&self, row: usize, at: usize, count: usize) {
-        let g = &self.0;
+    unsafe fn forward(g: &Gates<'_, T>, row: usize, at: usize, count: usize) {
         // SAFETY: the caller's.
         unsafe {
             let mut n = g.saved.load(row, at, count);
@@ -75,40 +51,9 @@ impl<T: Real> Gating for Forward<'_, T> {
             g.state.store(row, at, count, h);
         }
     }
-}
-
-pub(super) struct Backward<'a, T>(pub(super) GatesBackward<'a, T>);
-
-impl<T: Real> Kernel for Backward<'_, T> {
-    type Output = ();
 
     #[inline(always)]
-    fn run(self) {
-        // SAFETY: `GatesBackward` was promised the places.
-        unsafe { for_groups(&self) }
-    }
-}
-
-impl<T: Real> Gating for Backward<'_, T> {
-    #[inline(always)]
-    fn rows(&self) -> usize {
-        self.0.rows
-    }
-
-    #[inline(always)]
-    fn units(&self) -> usize {
-        self.0.units
-    }
-
-    #[inline(always)]
-    unsafe fn passes(&self, row: usize) -> bool {
-        // SAFETY: the caller's.
-        unsafe { self.0.passes(row, 4) }
-    }
-
-    #[inline(always)]
-    unsafe fn group(&self, row: usize, at: usize, count: usize) {
-        let g = &self.0;
+    unsafe fn backward(g: &GatesBackward<'_, T>, row: usize, at: usize, count: usize) {
         // SAFETY: the caller's.
         unsafe {
             let mut dh = g.grad_state(row, at, count);

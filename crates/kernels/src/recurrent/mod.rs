@@ -33,6 +33,7 @@ use crate::Real;
 
 mod backward;
 mod forward;
+mod gating;
 mod gru;
 mod lstm;
 mod panels;

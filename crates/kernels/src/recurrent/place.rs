@@ -1,6 +1,4 @@
 //! Where the gates of a step find their numbers: rows of larger arrays, read and written a group of lanes at a time.
-//!
-//! What a cell does is written for one group ([`Gating`]); [`for_groups`] takes it through all samples and units.
 
 use crate::Real;
 use crate::lanes::LANES;
@@ -87,52 +85,6 @@ impl<T: Real> Place<T> {
                 to.cast::<Group<T>>().write(group);
             } else {
                 std::ptr::copy_nonoverlapping(group.as_ptr(), to, count);
-            }
-        }
-    }
-}
-
-/// What a cell does with one step of some samples (rows) and neighboring units.
-pub(super) trait Gating {
-    /// Samples.
-    fn rows(&self) -> usize;
-
-    /// Units.
-    fn units(&self) -> usize;
-
-    /// Whether the step lies beyond the sample's length. If so, it has been handed on.
-    ///
-    /// # Safety
-    /// The promises of whoever made the places.
-    unsafe fn passes(&self, row: usize) -> bool;
-
-    /// Does the work for `count` units of a sample, from `at` on.
-    ///
-    /// # Safety
-    /// As for `passes`; these units exist, and `count` is at most [`LANES`].
-    unsafe fn group(&self, row: usize, at: usize, count: usize);
-}
-
-/// All samples and units of a step, group by group.
-///
-/// # Safety
-/// The promises of whoever made the places.
-#[inline(always)]
-pub(super) unsafe fn for_groups(gating: &impl Gating) {
-    let units = gating.units();
-    let whole = units - units % LANES;
-    for row in 0..gating.rows() {
-        // SAFETY: the caller's; the groups stay within the units.
-        unsafe {
-            if gating.passes(row) {
-                continue;
-            }
-            // Where the compiler knows the count, a group is a register, else a call that copies memory.
-            for at in (0..whole).step_by(LANES) {
-                gating.group(row, at, LANES);
-            }
-            if whole < units {
-                gating.group(row, whole, units - whole);
             }
         }
     }

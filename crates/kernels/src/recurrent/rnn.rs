@@ -9,44 +9,19 @@
 
 use super::backward::GatesBackward;
 use super::forward::Gates;
-use super::place::{Gating, for_groups};
+use super::gating::Gating;
 use crate::Real;
 use crate::lanes::LANES;
-use crate::simd::Kernel;
 
-/// With `RELU` the rectifier, else the hyperbolic tangent.
-pub(super) struct Forward<'a, T, const RELU: bool>(pub(super) Gates<'a, T>);
+/// The activation of a plain recurrent net: with `RELU` the rectifier, else the hyperbolic tangent.
+pub(super) struct Rnn<const RELU: bool>;
 
-impl<T: Real, const RELU: bool> Kernel for Forward<'_, T, RELU> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        // SAFETY: `Gates` was promised the places.
-        unsafe { for_groups(&self) }
-    }
-}
-
-impl<T: Real, const RELU: bool> Gating for Forward<'_, T, RELU> {
-    #[inline(always)]
-    fn rows(&self) -> usize {
-        self.0.rows
-    }
+impl<T: Real, const RELU: bool> Gating<T> for Rnn<RELU> {
+    const HAS_MEMORY: bool = false;
+    const BLOCKS: usize = 1;
 
     #[inline(always)]
-    fn units(&self) -> usize {
-        self.0.units
-    }
-
-    #[inline(always)]
-    unsafe fn passes(&self, row: usize) -> bool {
-        // SAFETY: the caller's.
-        unsafe { self.0.passes(row, false) }
-    }
-
-    #[inline(always)]
-    unsafe fn group(&self, row: usize, at: usize, count: usize) {
-        let g = &self.0;
+    unsafe fn forward(g: &Gates<'_, T>, row: usize, at: usize, count: usize) {
         // SAFETY: the caller's.
         unsafe {
             let mut h = g.sum(row, 0, 0, at, count);
@@ -56,41 +31,9 @@ impl<T: Real, const RELU: bool> Gating for Forward<'_, T, RELU> {
             g.state.store(row, at, count, h);
         }
     }
-}
-
-/// With `RELU` the rectifier, else the hyperbolic tangent.
-pub(super) struct Backward<'a, T, const RELU: bool>(pub(super) GatesBackward<'a, T>);
-
-impl<T: Real, const RELU: bool> Kernel for Backward<'_, T, RELU> {
-    type Output = ();
 
     #[inline(always)]
-    fn run(self) {
-        // SAFETY: `GatesBackward` was promised the places.
-        unsafe { for_groups(&self) }
-    }
-}
-
-impl<T: Real, const RELU: bool> Gating for Backward<'_, T, RELU> {
-    #[inline(always)]
-    fn rows(&self) -> usize {
-        self.0.rows
-    }
-
-    #[inline(always)]
-    fn units(&self) -> usize {
-        self.0.units
-    }
-
-    #[inline(always)]
-    unsafe fn passes(&self, row: usize) -> bool {
-        // SAFETY: the caller's.
-        unsafe { self.0.passes(row, 1) }
-    }
-
-    #[inline(always)]
-    unsafe fn group(&self, row: usize, at: usize, count: usize) {
-        let g = &self.0;
+    unsafe fn backward(g: &GatesBackward<'_, T>, row: usize, at: usize, count: usize) {
         // SAFETY: the caller's.
         unsafe {
             let mut dh = g.grad_state(row, at, count);

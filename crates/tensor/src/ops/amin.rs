@@ -7,8 +7,8 @@
 //! | shapes | the dimensions disappear, or stay with size 1 (`keepdim`); they must not be empty |
 //! | saved | `x` and `y` |
 
-use super::sum::{kept, reduce_dims};
-use crate::{Dims, Inputs, Op, OpInfo, Tensor};
+use super::extremum;
+use crate::{Dims, OpInfo, Tensor};
 use chainrule_kernels::{Real, reduce};
 
 pub(super) static INFO: OpInfo = OpInfo {
@@ -18,25 +18,6 @@ pub(super) static INFO: OpInfo = OpInfo {
     torch: "torch.amin",
 };
 
-#[derive(Debug)]
-struct Amin<T: Real> {
-    x: Tensor<T>,
-    y: Tensor<T>,
-    dims: Vec<usize>,
-}
-
-impl<T: Real> Op<T> for Amin<T> {
-    fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
-        let Amin { x, y, dims } = self;
-        inputs.add(0, || {
-            let shape = kept(x.shape(), dims);
-            let winners = x.eq(y.reshape(&shape)).to_tensor::<T>();
-            let each = grad.reshape(shape) / winners.sum_dim(dims, true);
-            winners * each
-        });
-    }
-}
-
 impl<T: Real> Tensor<T> {
     /// The smallest element over some dimensions, NaN over all. The dimensions disappear, or stay with size 1 if `keepdim` is
     /// true. [`min_dim`](Tensor::min_dim) also tells where it stands.
@@ -45,13 +26,7 @@ impl<T: Real> Tensor<T> {
     /// If a dimension does not exist, is named twice, or is empty.
     #[track_caller]
     pub fn amin(&self, dims: impl Into<Dims>, keepdim: bool) -> Self {
-        let dims = dims.into().resolve(INFO.name, self.rank());
-        if let Some(d) = dims.iter().find(|&&d| self.shape()[d] == 0) {
-            panic!("amin: dimension {d} of shape {} is empty", self.shape());
-        }
-        let value = reduce_dims(self, &dims, keepdim, reduce::minimum);
-        let y = value.detach();
-        Self::from_op(&INFO, value, &[self], || Amin { x: self.detach(), y, dims: dims.to_vec() })
+        extremum::over(&INFO, self, dims.into(), keepdim, reduce::minimum)
     }
 }
 

@@ -7,8 +7,8 @@
 //! | shapes | the dimension disappears, or stays with size 1 (`keepdim`); it must not be empty |
 //! | saved | `k`; or `x` and `y` |
 
-use super::sum::{kept, without};
-use crate::{Dims, Indices, Inputs, Op, OpInfo, Shape, Tensor};
+use super::extremum;
+use crate::{Dims, Indices, OpInfo, Tensor};
 use chainrule_kernels::{Real, reduce};
 
 pub(super) static INFO: OpInfo = OpInfo {
@@ -18,39 +18,6 @@ pub(super) static INFO: OpInfo = OpInfo {
     torch: "torch.min",
 };
 
-/// The rule of the smallest of all elements.
-#[derive(Debug)]
-struct Min<T: Real> {
-    x: Tensor<T>,
-    y: Tensor<T>,
-}
-
-impl<T: Real> Op<T> for Min<T> {
-    fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
-        let Min { x, y } = self;
-        inputs.add(0, || {
-            let winners = if y.item().is_nan() { x.isnan() } else { x.eq(y) };
-            Tensor::where_(&winners, grad / T::from_usize(winners.count()), Tensor::scalar(T::ZERO))
-        });
-    }
-}
-
-/// The rule along a dimension. What was picked is put back in its place.
-#[derive(Debug)]
-struct MinDim {
-    from: Shape,
-    dim: usize,
-    /// With the dimension at size 1.
-    index: Indices,
-}
-
-impl<T: Real> Op<T> for MinDim {
-    fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
-        let MinDim { from, dim, index } = self;
-        inputs.add(0, || Tensor::zeros(from).scatter_add(*dim, index, &grad.reshape(index.shape())));
-    }
-}
-
 impl<T: Real> Tensor<T> {
     /// The smallest of all elements, as a tensor without dimensions. Equal ones share the gradient.
     ///
@@ -58,10 +25,7 @@ impl<T: Real> Tensor<T> {
     /// If there is no element.
     #[track_caller]
     pub fn min(&self) -> Self {
-        assert!(self.numel() > 0, "min: a tensor of shape {} has no element", self.shape());
-        let value = Self::build([].into(), |out| reduce::minimum(self.as_view(), 0, out));
-        let y = value.detach();
-        Self::from_op(&INFO, value, &[self], || Min { x: self.detach(), y })
+        extremum::of_all(&INFO, self, reduce::minimum)
     }
 
     /// The smallest elements along one dimension, and their indices, which [`gather`](Tensor::gather) takes if `keepdim` is true. The first of
@@ -76,18 +40,7 @@ impl<T: Real> Tensor<T> {
         if self.rank() == 0 {
             return self.unsqueeze(0).min_dim(0, false);
         }
-        let index = self.argmin(dim);
-        let index = Indices::new(index, kept(self.shape(), &[dim]));
-        let value = crate::no_grad(|| self.gather(dim, &index));
-        let (value, places) = if keepdim {
-            (value, index.clone())
-        } else {
-            let value = without(value, &[dim]);
-            let places = index.reshape(value.shape());
-            (value, places)
-        };
-        let rule = || MinDim { from: self.shape().clone(), dim, index };
-        (Self::from_op(&INFO, value, &[self], rule), places)
+        extremum::along(&INFO, self, dim, keepdim, self.argmin(dim))
     }
 }
 

@@ -11,6 +11,7 @@
 
 mod convolution;
 pub(crate) mod elementwise;
+mod extremum;
 mod gate;
 mod heads;
 mod labels;
