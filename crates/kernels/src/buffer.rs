@@ -22,7 +22,8 @@ const SMALL_UNITS: usize = 512;
 /// How much a thread keeps before it hands small blocks to the process (4 MiB).
 const THREAD_LIMIT: usize = 4 << 20;
 /// What the process may keep above the most it ever had in use: at least this much, so that a small program, whose few
-/// large blocks do not come in the same order each step, keeps them all.
+/// large blocks do not come in the same order each step, keeps them all. It becomes more, up to half of the most in use,
+/// when blocks are needed again that were given back.
 const SLACK: usize = 8 << 20;
 
 mod sealed {
@@ -182,8 +183,16 @@ pub fn peak_bytes() -> usize {
 
 /// Free blocks by class.
 struct Lists {
-    classes: Vec<(usize, Vec<Block>)>,
+    classes: Vec<Class>,
     free_bytes: usize,
+}
+
+/// The free blocks of one size.
+struct Class {
+    units: usize,
+    blocks: Vec<Block>,
+    /// How many went back to the system and have not been needed since.
+    returned: usize,
 }
 
 impl Lists {
@@ -192,15 +201,15 @@ impl Lists {
     }
 
     fn pop(&mut self, class: usize, units: usize) -> Option<Block> {
-        let block = self.classes.get_mut(class)?.1.pop()?;
+        let block = self.classes.get_mut(class)?.blocks.pop()?;
         self.free_bytes -= units * ALIGN;
         Some(block)
     }
 
     /// The smallest block of a larger class that has at most this many units, and how many it has.
     fn pop_larger(&mut self, class: usize, most: usize) -> Option<(Block, usize)> {
-        let larger = self.classes.iter_mut().skip(class + 1).find(|(_, blocks)| !blocks.is_empty());
-        let (units, blocks) = larger.filter(|&&mut (units, _)| units <= most)?;
+        let larger = self.classes.iter_mut().skip(class + 1).find(|class| !class.blocks.is_empty());
+        let Class { units, blocks, .. } = larger.filter(|class| class.units <= most)?;
         let block = blocks.pop()?;
         self.free_bytes -= *units * ALIGN;
         Some((block, *units))
@@ -208,20 +217,28 @@ impl Lists {
 
     fn push(&mut self, class: usize, units: usize, block: Block) {
         if self.classes.len() <= class {
-            self.classes.resize_with(class + 1, || (0, Vec::new()));
+            self.classes.resize_with(class + 1, || Class { units: 0, blocks: Vec::new(), returned: 0 });
         }
         let entry = &mut self.classes[class];
-        entry.0 = units;
-        entry.1.push(block);
+        entry.units = units;
+        entry.blocks.push(block);
         self.free_bytes += units * ALIGN;
+    }
+
+    /// Whether a block of this class went back to the system: it would better have stayed. Each counts once.
+    fn regrets(&mut self, class: usize) -> bool {
+        let Some(class) = self.classes.get_mut(class).filter(|class| class.returned > 0) else { return false };
+        class.returned -= 1;
+        true
     }
 
     /// Frees blocks, the largest first, until at most `keep` bytes are left.
     fn shrink(&mut self, keep: usize) {
-        for (units, blocks) in self.classes.iter_mut().rev() {
+        for Class { units, blocks, returned } in self.classes.iter_mut().rev() {
             while self.free_bytes > keep {
                 let Some(block) = blocks.pop() else { break };
                 self.free_bytes -= *units * ALIGN;
+                *returned += 1;
                 system_free(block, *units);
             }
         }
@@ -239,9 +256,10 @@ struct Shared {
     lists: Lists,
     live_bytes: usize,
     peak_bytes: usize,
+    slack: usize,
 }
 
-static SHARED: Mutex<Shared> = Mutex::new(Shared { lists: Lists::new(), live_bytes: 0, peak_bytes: 0 });
+static SHARED: Mutex<Shared> = Mutex::new(Shared { lists: Lists::new(), live_bytes: 0, peak_bytes: 0, slack: SLACK });
 
 fn shared() -> std::sync::MutexGuard<'static, Shared> {
     SHARED.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
@@ -270,8 +288,11 @@ fn take_block(class: usize, units: usize, bytes: usize) -> (Block, usize, bool) 
     if let Some((block, units)) = found {
         return (block, units, false);
     }
-    // Nothing fits: keep what is free of other sizes only as far as the most ever in use, plus a fourth, allows.
-    let most = shared.peak_bytes + (shared.peak_bytes / 4).max(SLACK);
+    if shared.lists.regrets(class) {
+        shared.slack = (shared.slack + units * ALIGN).min((shared.peak_bytes / 2).max(SLACK));
+    }
+    // Nothing fits: keep what is free of other sizes only as far as the most ever in use, plus a fourth or more, allows.
+    let most = shared.peak_bytes + (shared.peak_bytes / 4).max(shared.slack);
     let keep = most.saturating_sub(shared.live_bytes);
     shared.lists.shrink(keep);
     drop(shared);
