@@ -20,7 +20,7 @@ WORKLOADS = "mlp_b64 mlp_b1024 cnn_b64 resnet18_b16 lstm_b32 lstm_char_b32 trans
 # Modules of the kernels, and what they are called in the table.
 FAMILIES = {
     "products": ["gemm"],
-    "transforms": ["conv"],
+    "transforms": ["conv", "strided"],
     "gates": ["recurrent"],
     "attention": ["attention"],
     "elements": ["map", "relu", "mask", "random"],
