@@ -1,7 +1,7 @@
 //! Convolution, forward and both gradients, counted as a direct one; pooling.
 
 use chainrule_benches::numbers;
-use chainrule_kernels::conv::{self, Conv2d};
+use chainrule_kernels::conv::{self, Conv2d, Epilogue};
 use chainrule_kernels::pool::{self, Pool2d};
 use criterion::{Criterion, Throughput};
 use std::hint::black_box;
@@ -35,13 +35,13 @@ fn convolution(criterion: &mut Criterion) {
         };
         let (x, w) = (numbers(geometry.input_len()), numbers(geometry.weight_len()));
         let (g, bias) = (numbers(geometry.output_len()), numbers(out_channels));
+        let epilogue = Epilogue { bias: Some(&bias), relu: false };
         let (mut y, mut dx, mut dw) = (g.clone(), x.clone(), w.clone());
         let name = format!("conv/{batch}x{in_channels}->{out_channels} {size}^2 {kernel}x{kernel} s{stride} g{groups}");
         let mut group = criterion.benchmark_group(name);
         let flops = 2 * geometry.output_len() * in_channels / groups * kernel * kernel;
         group.throughput(Throughput::Elements(flops as u64));
-        group
-            .bench_function("forward", |b| b.iter(|| conv::forward(&geometry, &x, &w, Some(&bias), black_box(&mut y))));
+        group.bench_function("forward", |b| b.iter(|| conv::forward(&geometry, &x, &w, epilogue, black_box(&mut y))));
         group.bench_function("input gradient", |b| b.iter(|| conv::input_grad(&geometry, &g, &w, black_box(&mut dx))));
         group
             .bench_function("weight gradient", |b| b.iter(|| conv::weight_grad(&geometry, &x, &g, black_box(&mut dw))));

@@ -6,7 +6,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use chainrule_kernels::conv::{self, Conv2d};
+use chainrule_kernels::conv::{self, Conv2d, Epilogue};
 use chainrule_kernels::pool::{self, Pool2d};
 
 /// `batch, in, out, size, kernel, stride, padding, groups`.
@@ -72,8 +72,9 @@ fn main() {
         let (g, bias) = (numbers(geometry.output_len()), numbers(out_channels));
         let (mut y, mut dx, mut dw) = (g.clone(), x.clone(), w.clone());
         let flops = 2.0 * (geometry.output_len() * in_channels / groups * kernel * kernel) as f64;
+        let epilogue = Epilogue { bias: Some(&bias), relu: false };
         let times = [
-            fastest(seconds, || conv::forward(&geometry, &x, &w, Some(&bias), black_box(&mut y))),
+            fastest(seconds, || conv::forward(&geometry, &x, &w, epilogue, black_box(&mut y))),
             fastest(seconds, || conv::input_grad(&geometry, &g, &w, black_box(&mut dx))),
             fastest(seconds, || conv::weight_grad(&geometry, &x, &g, black_box(&mut dw))),
         ];

@@ -7,6 +7,10 @@
 //! The bits are all that the backward pass reads: a thirty-second of the memory that `y` itself would take until then. NaN
 //! stays NaN, and lets its gradient through: it must not be hidden behind zeros.
 
+use std::ptr::null_mut;
+
+use crate::gemm::registers::{LaneKernel, dispatch};
+use crate::gemm::{Element, Lane};
 use crate::simd::{self, Kernel};
 use crate::{Real, parallel};
 
@@ -34,6 +38,11 @@ concrete! {
     /// # Panics
     /// If `open` is not [`bits_len`] long.
     pub fn forward_in_place(y: &mut [T], open: &mut [u32]) = forward_in_place_impl;
+    /// The bits of elements that are `max(x, 0)` already: they are those of `x`.
+    ///
+    /// # Panics
+    /// If `open` is not [`bits_len`] long.
+    pub fn open(y: &[T], open: &mut [u32]) = open_impl;
     /// Overwrites the elements of `g` whose bits are not set with 0.
     ///
     /// # Panics
@@ -41,43 +50,51 @@ concrete! {
     pub fn gate(g: &mut [T], open: &[u32]) = gate_impl;
 }
 
-/// The bits of some elements.
-#[inline(always)]
-fn bits<T: Real>(x: &[T]) -> u32 {
-    let mut bits = 0;
-    for (i, &x) in x.iter().enumerate() {
-        bits |= if x <= T::ZERO { 0 } else { 1 << i };
-    }
-    bits
+/// What becomes of the elements besides giving bits.
+enum Elements<'a, T> {
+    /// They are `max(x, 0)` already.
+    Done(&'a [T]),
+    /// They go from `x` to `y`.
+    Apart(&'a [T], &'a mut [T]),
+    /// They are overwritten.
+    InPlace(&'a mut [T]),
 }
 
-/// From `x` to `y`, or in place.
-struct Forward<'a, T> {
-    x: Option<&'a [T]>,
-    y: &'a mut [T],
-    open: &'a mut [u32],
-}
+/// The bits of elements, and perhaps their ReLU.
+struct Forward<'a, T>(Elements<'a, T>, &'a mut [u32]);
 
-impl<T: Real> Kernel for Forward<'_, T> {
-    type Output = ();
+impl<T: Real> LaneKernel<T> for Forward<'_, T> {
     #[inline(always)]
-    fn run(self) {
-        let Forward { x, y, open } = self;
-        let x = x.map(|x| x.as_chunks::<BITS>());
-        let (groups, rest) = y.as_chunks_mut::<BITS>();
-        for (at, (y, open)) in groups.iter_mut().zip(&mut *open).enumerate() {
-            let from = x.map_or(*y, |(groups, _)| groups[at]);
-            *open = bits(&from);
-            for (y, x) in y.iter_mut().zip(from) {
-                *y = x.maximum(T::ZERO);
+    unsafe fn run<L: Lane<Num = T>>(self) {
+        let Forward(elements, open) = self;
+        let (x, y, len) = match elements {
+            Elements::Done(x) => (x.as_ptr(), null_mut(), x.len()),
+            Elements::Apart(x, y) => (x.as_ptr(), y.as_mut_ptr(), y.len().min(x.len())),
+            Elements::InPlace(y) => (y.as_ptr(), y.as_mut_ptr(), y.len()),
+        };
+        assert_eq!(open.len(), bits_len(len), "relu: a bit for each element");
+        // SAFETY: the caller entered `L`; there are `len` elements, and a number for the bits of each `BITS` of them.
+        unsafe {
+            for (at, open) in open.iter_mut().enumerate() {
+                let mut bits = 0;
+                for j in (0..BITS).step_by(L::LANES) {
+                    let at = at * BITS + j;
+                    if at + L::LANES <= len {
+                        let x = L::load(x.add(at));
+                        bits |= x.open() << j;
+                        if !y.is_null() {
+                            x.relu().store(y.add(at));
+                        }
+                    } else if at < len {
+                        let x = L::load_first(x.add(at), len - at);
+                        bits |= x.open() << j;
+                        if !y.is_null() {
+                            x.relu().store_first(y.add(at), len - at);
+                        }
+                    }
+                }
+                *open = bits;
             }
-        }
-        if !rest.is_empty() {
-            if let Some((_, x)) = x {
-                rest.copy_from_slice(x);
-            }
-            open[groups.len()] = bits(rest);
-            rest.iter_mut().for_each(|y| *y = y.maximum(T::ZERO));
         }
     }
 }
@@ -100,25 +117,39 @@ impl<T: Real> Kernel for Gate<'_, T> {
     }
 }
 
-fn forward_impl<T: Real>(x: &[T], y: &mut [T], open: &mut [u32]) {
+fn forward_impl<T: Element>(x: &[T], y: &mut [T], open: &mut [u32]) {
     assert!(x.len() == y.len() && open.len() == bits_len(x.len()), "relu: the lengths differ");
-    pieces(y, open, |at, y, open| simd::dispatch(Forward { x: Some(&x[at..at + y.len()]), y, open }));
+    pieces(y, open, |at, y, open| dispatch(Forward(Elements::Apart(&x[at..at + y.len()], y), open)));
 }
 
-fn forward_in_place_impl<T: Real>(y: &mut [T], open: &mut [u32]) {
+fn forward_in_place_impl<T: Element>(y: &mut [T], open: &mut [u32]) {
     assert!(open.len() == bits_len(y.len()), "relu: the lengths differ");
-    pieces(y, open, |_, y, open| simd::dispatch(Forward { x: None, y, open }));
+    pieces(y, open, |_, y, open| dispatch(Forward(Elements::InPlace(y), open)));
+}
+
+fn open_impl<T: Element>(y: &[T], open: &mut [u32]) {
+    assert!(open.len() == bits_len(y.len()), "relu: the lengths differ");
+    let piece = piece(y.len());
+    parallel::for_each_chunk(open, piece / BITS, |i, open| {
+        let y = &y[i * piece..];
+        dispatch(Forward(Elements::Done(&y[..y.len().min(piece)]), open));
+    });
+}
+
+/// How many elements a thread takes at once.
+fn piece(len: usize) -> usize {
+    if len < PARALLEL { PARALLEL } else { PIECE }
 }
 
 /// Calls `work(start, elements, bits)` for each piece.
 fn pieces<T: Real>(y: &mut [T], open: &mut [u32], work: impl Fn(usize, &mut [T], &mut [u32]) + Sync + Send) {
-    let piece = if y.len() < PARALLEL { PARALLEL } else { PIECE };
+    let piece = piece(y.len());
     parallel::for_each_chunk2((y, open), (piece, piece / BITS), |i, y, open| work(i * piece, y, open));
 }
 
 fn gate_impl<T: Real>(g: &mut [T], open: &[u32]) {
     assert_eq!(open.len(), bits_len(g.len()), "relu: a bit for each element of the gradient");
-    let piece = if g.len() < PARALLEL { PARALLEL } else { PIECE };
+    let piece = piece(g.len());
     parallel::for_each_chunk(g, piece, |i, g| simd::dispatch(Gate(g, &open[i * piece / BITS..])));
 }
 
@@ -135,6 +166,8 @@ mod tests {
             let (mut in_place, mut same) = (x.clone(), vec![0; bits_len(len)]);
             forward_in_place(&mut in_place, &mut same);
             assert!(same == open && in_place.iter().zip(&y).all(|(a, b)| a.to_bits() == b.to_bits()));
+            super::open(&y, &mut same);
+            assert_eq!(same, open);
             let mut g = vec![3.0f32; len];
             gate(&mut g, &open);
             for i in 0..len {

@@ -45,6 +45,9 @@ macro_rules! activations {
                 fn call_owned(&self, x: Tensor<T>, _: &mut Mode<'_>) -> Tensor<T> {
                     x.$in_place()
                 }
+                fn is_relu(&self) -> bool {
+                    true
+                }
             )?
             fn describe(&self) -> String {
                 #[allow(unused_mut)]

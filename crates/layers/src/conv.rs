@@ -86,7 +86,20 @@ impl<const D: usize, T: Real> Conv<D, T> {
     /// The output for another weight.
     #[track_caller]
     pub(crate) fn forward_with(&self, weight: &Tensor<T>, x: &Tensor<T>) -> Tensor<T> {
-        let y = x.conv(weight, self.bias.as_deref(), self.options);
+        self.cut(x, x.conv(weight, self.bias.as_deref(), self.options))
+    }
+
+    /// [`forward`](Conv::forward), then a ReLU, in one pass over the output.
+    ///
+    /// # Panics
+    /// As `forward`.
+    #[track_caller]
+    pub fn forward_relu(&self, x: &Tensor<T>) -> Tensor<T> {
+        self.cut(x, x.conv_relu(&self.weight, self.bias.as_deref(), self.options))
+    }
+
+    /// The output, as large as the input if it is to be.
+    fn cut(&self, x: &Tensor<T>, y: Tensor<T>) -> Tensor<T> {
         if !self.same {
             return y;
         }
@@ -104,6 +117,9 @@ impl<const D: usize, T: Real> Conv<D, T> {
 impl<const D: usize, T: Real> Layer<T> for Conv<D, T> {
     fn call(&self, x: &Tensor<T>, _: &mut Mode<'_>) -> Tensor<T> {
         self.forward(x)
+    }
+    fn call_relu(&self, x: Tensor<T>, _: &mut Mode<'_>) -> Tensor<T> {
+        self.forward_relu(&x)
     }
     fn describe(&self) -> String {
         let ConvOptions { stride, padding, dilation, groups } = self.options;

@@ -52,6 +52,15 @@ impl<T: Real> Linear<T> {
         x.linear(&self.weight, self.bias.as_deref())
     }
 
+    /// [`forward`](Linear::forward), then a ReLU, in one pass over the output.
+    ///
+    /// # Panics
+    /// As `forward`.
+    #[track_caller]
+    pub fn forward_relu(&self, x: &Tensor<T>) -> Tensor<T> {
+        x.linear_relu(&self.weight, self.bias.as_deref())
+    }
+
     /// The number of inputs.
     pub fn inputs(&self) -> usize {
         self.weight.shape()[1]
@@ -66,6 +75,9 @@ impl<T: Real> Linear<T> {
 impl<T: Real> Layer<T> for Linear<T> {
     fn call(&self, x: &Tensor<T>, _: &mut Mode<'_>) -> Tensor<T> {
         self.forward(x)
+    }
+    fn call_relu(&self, x: Tensor<T>, _: &mut Mode<'_>) -> Tensor<T> {
+        self.forward_relu(&x)
     }
     fn describe(&self) -> String {
         let bias = if self.bias.is_some() { "" } else { ", bias=false" };

@@ -244,6 +244,21 @@ pub trait Layer<T: Real = f32>: Module<T> + fmt::Debug + Send + Sync {
         self.call(&x, mode)
     }
 
+    /// [`call_owned`](Layer::call_owned), then a ReLU. Layers that can take the maximum with 0 while they write their output
+    /// save a pass over it.
+    ///
+    /// # Panics
+    /// As `call`.
+    fn call_relu(&self, x: Tensor<T>, mode: &mut Mode<'_>) -> Tensor<T> {
+        self.call_owned(x, mode).relu_()
+    }
+
+    /// Whether this layer is `max(x, 0)` and nothing else: in a chain, the layer before it may do that
+    /// ([`call_relu`](Layer::call_relu)).
+    fn is_relu(&self) -> bool {
+        false
+    }
+
     /// One line for a summary: the layer's kind and sizes, as PyTorch prints them, such as `Linear(784, 128)`.
     fn describe(&self) -> String;
 }
@@ -285,6 +300,15 @@ impl<T: Real, M: Module<T> + ?Sized> Module<T> for Box<M> {
 impl<T: Real, L: Layer<T> + ?Sized> Layer<T> for Box<L> {
     fn call(&self, x: &Tensor<T>, mode: &mut Mode<'_>) -> Tensor<T> {
         (**self).call(x, mode)
+    }
+    fn call_owned(&self, x: Tensor<T>, mode: &mut Mode<'_>) -> Tensor<T> {
+        (**self).call_owned(x, mode)
+    }
+    fn call_relu(&self, x: Tensor<T>, mode: &mut Mode<'_>) -> Tensor<T> {
+        (**self).call_relu(x, mode)
+    }
+    fn is_relu(&self) -> bool {
+        (**self).is_relu()
     }
     fn describe(&self) -> String {
         (**self).describe()

@@ -60,10 +60,13 @@ impl<T: Real> Sequential<T> {
     /// # Panics
     /// If the shape of a layer's input does not suit it.
     pub fn forward(&self, x: &Tensor<T>, mode: &mut Mode<'_>) -> Tensor<T> {
-        let mut layers = self.layers.iter();
-        let Some((_, first)) = layers.next() else { return x.clone() };
-        let x = first.call(x, mode);
-        layers.fold(x, |x, (_, layer)| layer.call_owned(x, mode))
+        let mut layers = self.layers.iter().map(|(_, layer)| layer).peekable();
+        let mut x = x.clone();
+        while let Some(layer) = layers.next() {
+            let relu = layers.next_if(|next| next.is_relu()).is_some();
+            x = if relu { layer.call_relu(x, mode) } else { layer.call_owned(x, mode) };
+        }
+        x
     }
 
     /// The layers with their names, in their order, for summaries.
@@ -118,8 +121,10 @@ impl<T: Real> Layer<T> for Sequential<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Linear, Relu};
+    use crate::{Conv2d, Linear, Relu};
     use chainrule_tensor::Rng;
+    use chainrule_tensor::ops::Conv2dOptions;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     fn net() -> Sequential {
         let mut rng = Rng::seed_from_u64(3);
@@ -144,6 +149,47 @@ mod tests {
         assert_eq!(net.describe(), "Sequential(Linear(3, 2), ReLU)");
         assert_eq!(net.named_parameters()[0].0, "fc.weight");
         assert_eq!(net.forward(&Tensor::zeros([1, 3]), &mut Mode::Eval).shape(), &[1, 2]);
+    }
+
+    #[test]
+    fn a_relu_joins_the_layer_before_it() {
+        #[derive(Debug)]
+        struct Counts(AtomicUsize);
+        crate::module::no_parameters!(Counts);
+        impl Layer for Counts {
+            fn call(&self, x: &Tensor, _: &mut Mode<'_>) -> Tensor {
+                x.clone()
+            }
+            fn call_relu(&self, x: Tensor, _: &mut Mode<'_>) -> Tensor {
+                self.0.fetch_add(1, Ordering::Relaxed);
+                x.relu()
+            }
+            fn describe(&self) -> String {
+                format!("Counts({})", self.0.load(Ordering::Relaxed))
+            }
+        }
+        let mut rng = Rng::seed_from_u64(3);
+        let net = Sequential::new()
+            .add(Relu)
+            .add(Counts(0.into()))
+            .add(Box::new(Relu))
+            .add(Relu)
+            .add(Conv2d::builder(1, 2, [2, 2]).same_padding().build(&mut rng))
+            .add(Relu)
+            .add(Counts(0.into()));
+        let x = Tensor::randn([3, 1, 4, 4], &mut rng);
+        let (params, options) = (net.parameters(), Conv2dOptions { padding: [1, 1], ..Default::default() });
+        let y = x.relu().conv2d(params[0], Some(params[1]), options).relu().narrow(2, 1, 4).narrow(3, 1, 4);
+        for _ in 0..2 {
+            assert_eq!(net.forward(&x, &mut Mode::Eval).to_vec(), y.to_vec());
+        }
+        let lines: Vec<String> = net.iter().map(|(_, layer)| layer.describe()).collect();
+        assert_eq!((&lines[1][..], &lines[6][..]), ("Counts(2)", "Counts(0)"));
+        // The graph is what it would be without that.
+        let (grads, same) = (net.forward(&x, &mut Mode::Eval).sum().backward(), y.sum().backward());
+        for param in params {
+            assert_eq!(grads.get(param).unwrap().to_vec(), same.get(param).unwrap().to_vec());
+        }
     }
 
     #[test]

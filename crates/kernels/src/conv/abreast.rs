@@ -11,10 +11,10 @@
 
 use std::ops::Range;
 
-use super::lanes::{LaneKernel, dispatch};
 use super::planes::{Layout, Turned};
 use super::strip::{from_lanes, to_lanes};
-use super::{Conv2d, shared::Shared};
+use super::{Conv2d, Epilogue, shared::Shared};
+use crate::gemm::registers::{LaneKernel, dispatch};
 use crate::gemm::{Element, Lane, MAX_LANES};
 use crate::{Buffer, Real, parallel};
 
@@ -149,14 +149,14 @@ struct Sums<'a, T> {
     units: Range<usize>,
     x: &'a [T],
     w: &'a [T],
-    bias: Option<&'a [T]>,
+    epilogue: Epilogue<'a, T>,
     y: &'a Shared<'a, T>,
 }
 
 impl<T: Real> LaneKernel<T> for Sums<'_, T> {
     #[inline(always)]
     unsafe fn run<L: Lane<Num = T>>(self) {
-        let Sums { geometry, plan, units, x, w, bias, y } = self;
+        let Sums { geometry, plan, units, x, w, epilogue, y } = self;
         let (each, taps, channels) = (geometry.group_out(), geometry.taps(), geometry.in_channels);
         let (from_size, to_size) = (plan.source.size[0] * plan.source.size[1], plan.out[0] * plan.out[1]);
         let (from_each, to_each) = if plan.gathers { (each, 1) } else { (1, each) };
@@ -182,11 +182,11 @@ impl<T: Real> LaneKernel<T> for Sums<'_, T> {
                         let w = &w[(first * each + m) * taps..][..((count - 1) * each + 1) * taps];
                         to_lanes::<L>(w.as_ptr(), each * taps, count, taps, weights.as_mut_ptr());
                         let mut starts = [T::ZERO; MAX_LANES];
-                        if let Some(bias) = bias {
+                        if let Some(bias) = epilogue.bias {
                             (0..count).for_each(|lane| starts[lane] = bias[(first + lane) * each + m]);
                         }
                         let start = (!plan.gathers || m == 0).then(|| L::load(starts.as_ptr()));
-                        sum::<L>(plan, &source, &weights, start, &mut sums);
+                        sum::<L>(plan, &source, &weights, (start, epilogue.relu), &mut sums);
                         if !plan.gathers || m + 1 == each {
                             let distance = to_each * to_size;
                             let len = (count - 1) * distance + to_size;
@@ -200,12 +200,18 @@ impl<T: Real> LaneKernel<T> for Sums<'_, T> {
     }
 }
 
-/// All sums of a plan, from `start` or, without one, added to what is there.
+/// All sums of a plan, from a start or, without one, added to what is there; then perhaps a ReLU.
 ///
 /// # Safety
 /// `L` is entered; the slices have a register for each place of the plan, and each window element.
 #[inline(always)]
-unsafe fn sum<L: Lane>(plan: &Plan, source: &[L::Num], weights: &[L::Num], start: Option<L>, out: &mut [L::Num]) {
+unsafe fn sum<L: Lane>(
+    plan: &Plan,
+    source: &[L::Num],
+    weights: &[L::Num],
+    ends: (Option<L>, bool),
+    out: &mut [L::Num],
+) {
     for phase in &plan.phases {
         let [rows, columns] = phase.size;
         for i in 0..rows {
@@ -219,20 +225,26 @@ unsafe fn sum<L: Lane>(plan: &Plan, source: &[L::Num], weights: &[L::Num], start
             unsafe {
                 if columns.is_multiple_of(7) {
                     while j < columns {
-                        block::<L, 7>(&phase.terms, from.add(j * pace), pace, weights, start, to.add(j * step), step);
+                        block::<L, 7>(
+                            &phase.terms,
+                            (from.add(j * pace), pace),
+                            weights,
+                            ends,
+                            (to.add(j * step), step),
+                        );
                         j += 7;
                     }
                 }
                 while j + 8 <= columns {
-                    block::<L, 8>(&phase.terms, from.add(j * pace), pace, weights, start, to.add(j * step), step);
+                    block::<L, 8>(&phase.terms, (from.add(j * pace), pace), weights, ends, (to.add(j * step), step));
                     j += 8;
                 }
                 while j + 4 <= columns {
-                    block::<L, 4>(&phase.terms, from.add(j * pace), pace, weights, start, to.add(j * step), step);
+                    block::<L, 4>(&phase.terms, (from.add(j * pace), pace), weights, ends, (to.add(j * step), step));
                     j += 4;
                 }
                 while j < columns {
-                    block::<L, 1>(&phase.terms, from.add(j * pace), pace, weights, start, to.add(j * step), step);
+                    block::<L, 1>(&phase.terms, (from.add(j * pace), pace), weights, ends, (to.add(j * step), step));
                     j += 1;
                 }
             }
@@ -247,12 +259,10 @@ unsafe fn sum<L: Lane>(plan: &Plan, source: &[L::Num], weights: &[L::Num], start
 #[inline(always)]
 unsafe fn block<L: Lane, const N: usize>(
     terms: &[(usize, usize)],
-    from: *const L::Num,
-    pace: usize,
+    (from, pace): (*const L::Num, usize),
     weights: *const L::Num,
-    start: Option<L>,
-    to: *mut L::Num,
-    step: usize,
+    (start, relu): (Option<L>, bool),
+    (to, step): (*mut L::Num, usize),
 ) {
     // SAFETY: the caller's.
     unsafe {
@@ -270,26 +280,27 @@ unsafe fn block<L: Lane, const N: usize>(
             }
         }
         for (j, sum) in sums.iter().enumerate() {
+            let sum = if relu { sum.relu() } else { *sum };
             sum.store(to.add(j * step));
         }
     }
 }
 
 /// [`forward`](super::forward) where this path [`applies`].
-pub(super) fn forward<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
-    run(geometry, &Plan::forward(geometry), x, w, bias, y);
+pub(super) fn forward<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], epilogue: Epilogue<'_, T>, y: &mut [T]) {
+    run(geometry, &Plan::forward(geometry), x, w, epilogue, y);
 }
 
 /// [`input_grad`](super::input_grad) where this path [`applies`].
 pub(super) fn input_grad<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &mut [T]) {
-    run(geometry, &Plan::input_grad(geometry), g, w, None, dx);
+    run(geometry, &Plan::input_grad(geometry), g, w, Epilogue::plain(), dx);
 }
 
 /// Computes a plan. Pieces: some channels of some samples.
-fn run<T: Element>(geometry: &Conv2d, plan: &Plan, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+fn run<T: Element>(geometry: &Conv2d, plan: &Plan, x: &[T], w: &[T], epilogue: Epilogue<'_, T>, y: &mut [T]) {
     plan.check();
     let y = &Shared::new(y);
-    spread(geometry, |units| dispatch(Sums { geometry, plan, units, x, w, bias, y }));
+    spread(geometry, |units| dispatch(Sums { geometry, plan, units, x, w, epilogue, y }));
 }
 
 /// The gradients of the weights of a unit of channels over some samples.

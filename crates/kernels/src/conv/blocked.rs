@@ -14,10 +14,10 @@
 
 use std::ops::Range;
 
-use super::lanes::dispatch;
 use super::planes::{Rows, Turned, inputs};
 use super::windows::{ByElement, ByWindow, Windows, lay};
 use super::{Conv2d, shared::Shared};
+use crate::gemm::registers::dispatch;
 use crate::gemm::{Element, Epilogue, Mat, MatsMut, Size, gemm_packed};
 use crate::{Accum, Buffer, parallel, simd};
 
@@ -46,7 +46,7 @@ fn bases(channels: usize, distance: usize, shifts: &[usize]) -> Vec<usize> {
 }
 
 /// [`forward`](super::forward). Pieces: blocks of samples of a group.
-pub(super) fn forward<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+pub(super) fn forward<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], finish: super::Epilogue<'_, T>, y: &mut [T]) {
     let ([oh, ow], size) = (geometry.output(), geometry.input_plane());
     let (group_in, group_out) = (geometry.group_in(), geometry.group_out());
     let (plane, inner) = (oh * ow, group_in * geometry.taps());
@@ -64,11 +64,10 @@ pub(super) fn forward<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], bias: Opt
         let windows = ByWindow(Windows::new(&laid, &bases, shape, group_in * layout.len(), layout.pitch));
         let weights = Mat::row_major(&w[group * group_out * inner..], group_out, inner);
         let outputs = group * group_out..(group + 1) * group_out;
-        let epilogue = Epilogue { row_bias: bias.map(|b| &b[outputs.clone()]), ..Epilogue::plain(Accum::Replace) };
         let product = |out: &mut [T]| {
             let size = Size { m: group_out, n: samples.len() * plane, k: inner };
             let mut out = MatsMut::row_major(out, size.m, size.n);
-            gemm_packed(simd::level(), size, |_| (weights, windows), &mut out, epilogue);
+            gemm_packed(simd::level(), size, |_| (weights, windows), &mut out, finish.of_rows(outputs.clone()));
         };
         // SAFETY: each piece has its own samples and channels, and takes one part at a time.
         let y = |sample: usize| unsafe {

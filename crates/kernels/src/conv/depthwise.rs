@@ -9,9 +9,9 @@
 //! Planes are laid out once so that each shift is a run of numbers (see `planes`); sums stay in registers over all
 //! window elements.
 
-use super::lanes::dispatch;
 use super::planes::{Dots, Fill, Layout, Rows, SLACK, Shifted, Turned, inputs};
-use super::{Conv2d, shared::Shared};
+use super::{Conv2d, Epilogue, shared::Shared};
+use crate::gemm::registers::dispatch;
 use crate::gemm::{Element, MAX_LANES};
 use crate::{Buffer, parallel};
 
@@ -33,7 +33,7 @@ fn together(geometry: &Conv2d) -> usize {
 }
 
 /// [`forward`](super::forward) where this path [`applies`]. Pieces: some input planes.
-pub(super) fn forward<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+pub(super) fn forward<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], epilogue: Epilogue<'_, T>, y: &mut [T]) {
     let ([oh, ow], each, taps) = (geometry.output(), geometry.group_out(), geometry.taps());
     let (layout, shifts) = inputs(geometry);
     let (plane, size) = (oh * ow, geometry.input_plane());
@@ -49,8 +49,8 @@ pub(super) fn forward<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], bias: Opt
                 let o = at % geometry.in_channels * each + o;
                 let pairs = shifts.iter().zip(&w[o * taps..]);
                 terms.iter_mut().zip(pairs).for_each(|(term, (&shift, &w))| *term = (shift, w));
-                let first = bias.map_or(T::ZERO, |bias| bias[o]);
-                dispatch(Shifted { src: &laid, terms: &terms, first, add: false, out: &mut wide });
+                let first = epilogue.bias.map_or(T::ZERO, |bias| bias[o]);
+                dispatch(Shifted { src: &laid, terms: &terms, first, add: false, relu: epilogue.relu, out: &mut wide });
                 dispatch(Rows { from: &wide, pitch: layout.pitch, to: y, to_pitch: ow, step: 1, size: [oh, ow] });
             }
         }
@@ -80,7 +80,7 @@ pub(super) fn input_grad<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &m
                 for (phase, wide) in wide.chunks_exact_mut(len).enumerate() {
                     terms.clear();
                     terms.extend(shifts[phase].iter().map(|&(tap, shift)| (shift, w[tap])));
-                    dispatch(Shifted { src: &laid, terms: &terms, first: T::ZERO, add: o > 0, out: wide });
+                    dispatch(Shifted { src: &laid, terms: &terms, first: T::ZERO, add: o > 0, relu: false, out: wide });
                 }
             }
             for (phase, wide) in wide.chunks_exact(len).enumerate() {

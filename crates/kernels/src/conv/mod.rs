@@ -14,12 +14,14 @@
 //! stride 1), `pointwise` (1x1), `depthwise` (one input channel to a group; `abreast` where planes are small), and the
 //! definition itself in [`reference`](mod@reference), for tests. `planes`, `windows` and `strip` lay images out for them.
 
-use crate::gemm::Element;
+use std::ops::Range;
+
+use crate::Accum;
+use crate::gemm::{self, Element};
 
 mod abreast;
 mod blocked;
 mod depthwise;
-mod lanes;
 mod planes;
 mod pointwise;
 pub mod reference;
@@ -136,13 +138,35 @@ impl Conv2d {
     }
 }
 
+/// What happens to an element of the output before it is stored. Applied in this order.
+#[derive(Clone, Copy, Debug)]
+pub struct Epilogue<'a, T> {
+    /// A number for each output channel, added to all of its elements.
+    pub bias: Option<&'a [T]>,
+    /// Negative elements become 0 (after the bias); NaN stays.
+    pub relu: bool,
+}
+
+impl<'a, T> Epilogue<'a, T> {
+    /// Store the sums as they are.
+    pub fn plain() -> Self {
+        Epilogue { bias: None, relu: false }
+    }
+
+    /// The same for a product whose rows are some of the channels.
+    fn of_rows(self, channels: Range<usize>) -> gemm::Epilogue<'a, T> {
+        let row_bias = self.bias.map(|bias| &bias[channels]);
+        gemm::Epilogue { row_bias, relu: self.relu, ..gemm::Epilogue::plain(Accum::Replace) }
+    }
+}
+
 concrete! {
     <T> trait ConvKernels;
-    /// The convolution `y` of `x` with `w`, plus `bias` (one number for each output channel).
+    /// The convolution `y` of `x` with `w`, through the epilogue.
     ///
     /// # Panics
-    /// If a slice has another length than the geometry says.
-    pub fn forward(geometry: &Conv2d, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) = forward_impl;
+    /// If a slice has another length than the geometry says, or the bias is not one number for each output channel.
+    pub fn forward(geometry: &Conv2d, x: &[T], w: &[T], epilogue: Epilogue<'_, T>, y: &mut [T]) = forward_impl;
     /// The gradient `dx` with respect to the input, from `g`, the gradient of the output.
     ///
     /// # Panics
@@ -187,18 +211,18 @@ fn add_shares<T: Element>(partial: &[T], dw: &mut [T]) {
     }
 }
 
-fn forward_impl<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+fn forward_impl<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], epilogue: Epilogue<'_, T>, y: &mut [T]) {
     geometry.check_lengths(x.len(), w.len(), y.len());
-    assert!(bias.is_none_or(|b| b.len() == geometry.out_channels), "conv2d: the bias has another length");
+    assert!(epilogue.bias.is_none_or(|b| b.len() == geometry.out_channels), "conv2d: the bias has another length");
     if y.is_empty() {
         return;
     }
     match Path::of(geometry) {
-        Path::Winograd => winograd::forward(geometry, x, w, bias, y),
-        Path::Pointwise => pointwise::forward(geometry, x, w, bias, y),
-        Path::Abreast => abreast::forward(geometry, x, w, bias, y),
-        Path::Depthwise => depthwise::forward(geometry, x, w, bias, y),
-        Path::Blocked => blocked::forward(geometry, x, w, bias, y),
+        Path::Winograd => winograd::forward(geometry, x, w, epilogue, y),
+        Path::Pointwise => pointwise::forward(geometry, x, w, epilogue, y),
+        Path::Abreast => abreast::forward(geometry, x, w, epilogue, y),
+        Path::Depthwise => depthwise::forward(geometry, x, w, epilogue, y),
+        Path::Blocked => blocked::forward(geometry, x, w, epilogue, y),
     }
 }
 

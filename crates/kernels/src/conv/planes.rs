@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use super::Conv2d;
-use super::lanes::LaneKernel;
+use crate::gemm::registers::LaneKernel;
 use crate::gemm::{Lane, MAX_LANES};
 use crate::{Real, strided};
 
@@ -198,6 +198,8 @@ pub(super) struct Shifted<'a, T> {
     pub(super) terms: &'a [(usize, T)],
     pub(super) first: T,
     pub(super) add: bool,
+    /// Negative sums become 0.
+    pub(super) relu: bool,
     /// With [`SLACK`] numbers more than are wanted.
     pub(super) out: &'a mut [T],
 }
@@ -206,7 +208,7 @@ impl<T: Real> LaneKernel<T> for Shifted<'_, T> {
     #[inline(always)]
     unsafe fn run<L: Lane<Num = T>>(self) {
         const REGS: usize = 4;
-        let Shifted { src, terms, first, add, out } = self;
+        let Shifted { src, terms, first, add, relu, out } = self;
         let len = out.len() - SLACK;
         let reach = terms.iter().map(|term| term.0).max().unwrap_or(0) + len;
         assert!(reach + SLACK <= src.len() || terms.is_empty(), "the shifts reach beyond the plane");
@@ -227,6 +229,7 @@ impl<T: Real> LaneKernel<T> for Shifted<'_, T> {
                     }
                 }
                 for (i, sum) in sums.iter().enumerate() {
+                    let sum = if relu { sum.relu() } else { *sum };
                     sum.store(out.add(i * L::LANES));
                 }
             }

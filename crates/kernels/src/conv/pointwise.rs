@@ -56,15 +56,15 @@ impl<'a, T: Real> Pixels<'a, T> {
 }
 
 /// [`forward`](super::forward) where this path [`applies`].
-pub(super) fn forward<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+pub(super) fn forward<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], finish: super::Epilogue<'_, T>, y: &mut [T]) {
     let [height, width] = geometry.output();
     let pixels = height * width;
     let (group_in, group_out) = (geometry.group_in(), geometry.group_out());
-    let mut epilogue = Epilogue { row_bias: bias, ..Epilogue::plain(Accum::Replace) };
-    if let Some(bias) = bias.filter(|_| geometry.groups > 1) {
+    let mut epilogue = finish.of_rows(0..geometry.out_channels);
+    if let Some(bias) = finish.bias.filter(|_| geometry.groups > 1) {
         // Each group has a bias of its own, the products of a batch have one for all.
         y.chunks_exact_mut(pixels).zip(bias.iter().cycle()).for_each(|(y, &bias)| y.fill(bias));
-        epilogue = Epilogue::plain(Accum::Add);
+        epilogue = Epilogue { accum: Accum::Add, row_bias: None, ..epilogue };
     }
     let x = Pixels::of(geometry, x);
     let batch = [geometry.batch, geometry.groups];

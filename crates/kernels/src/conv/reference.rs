@@ -1,6 +1,6 @@
 //! The definition of convolution and of its gradients, for tests to compare with.
 
-use super::Conv2d;
+use super::{Conv2d, Epilogue};
 use crate::Real;
 
 /// Calls `visit(x index, w index, y index)` for every product in the definition.
@@ -31,12 +31,13 @@ fn each_product(geometry: &Conv2d, mut visit: impl FnMut(usize, usize, usize)) {
 }
 
 /// [`forward`](super::forward), one product after another, in `f64`.
-pub fn forward<T: Real>(geometry: &Conv2d, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+pub fn forward<T: Real>(geometry: &Conv2d, x: &[T], w: &[T], epilogue: Epilogue<'_, T>, y: &mut [T]) {
     let [oh, ow] = geometry.output();
     let channel = |at: usize| at / (oh * ow) % geometry.out_channels;
-    let mut sums: Vec<f64> = (0..y.len()).map(|at| bias.map_or(0.0, |b| b[channel(at)].to_f64())).collect();
+    let mut sums: Vec<f64> = (0..y.len()).map(|at| epilogue.bias.map_or(0.0, |b| b[channel(at)].to_f64())).collect();
     each_product(geometry, |ix, iw, iy| sums[iy] += x[ix].to_f64() * w[iw].to_f64());
-    y.iter_mut().zip(sums).for_each(|(y, sum)| *y = T::from_f64(sum));
+    let finish = |sum: f64| if epilogue.relu { Real::maximum(sum, 0.0) } else { sum };
+    y.iter_mut().zip(sums).for_each(|(y, sum)| *y = T::from_f64(finish(sum)));
 }
 
 /// [`input_grad`](super::input_grad), one product after another, in `f64`.

@@ -3,8 +3,8 @@
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-use super::{Conv2d, blocked, forward, input_grad, reference, weight_grad, winograd};
-use crate::Real;
+use super::{Conv2d, Epilogue, blocked, forward, input_grad, reference, weight_grad, winograd};
+use crate::{Real, relu};
 
 /// Numbers in -1..1.
 fn random<T: Real>(rng: &mut SmallRng, len: usize) -> Vec<T> {
@@ -26,9 +26,10 @@ fn check<T: Real>(geometry: &Conv2d, rng: &mut SmallRng) {
     let (nx, nw, ny) = (geometry.input_len(), geometry.weight_len(), geometry.output_len());
     let (x, w, g): (Vec<T>, Vec<T>, Vec<T>) = (random(rng, nx), random(rng, nw), random(rng, ny));
     let bias: Option<Vec<T>> = rng.random_bool(0.5).then(|| random(rng, geometry.out_channels));
+    let epilogue = Epilogue { bias: bias.as_deref(), relu: rng.random_bool(0.3) };
     let (mut got, mut want) = (vec![T::NAN; ny], vec![T::NAN; ny]);
-    forward(geometry, &x, &w, bias.as_deref(), &mut got);
-    reference::forward(geometry, &x, &w, bias.as_deref(), &mut want);
+    forward(geometry, &x, &w, epilogue, &mut got);
+    reference::forward(geometry, &x, &w, epilogue, &mut want);
     close(&got, &want, geometry.group_in() * geometry.taps() + 1, "y", geometry);
     let (mut got, mut want) = (vec![T::NAN; nx], vec![T::NAN; nx]);
     input_grad(geometry, &g, &w, &mut got);
@@ -134,6 +135,28 @@ fn special_geometries_agree_with_the_definition() {
     }
 }
 
+#[test]
+fn a_relu_in_the_epilogue_has_the_bits_of_one_behind_it() {
+    let mut rng = SmallRng::seed_from_u64(5);
+    for geometry in special() {
+        // NaN stays, also behind a bias; sums of -0 become 0.
+        let mut x: Vec<f32> = random(&mut rng, geometry.input_len());
+        x.iter_mut().step_by(41).for_each(|x| *x = f32::NAN);
+        x.iter_mut().step_by(3).for_each(|x| *x = -0.0);
+        let w: Vec<f32> = random(&mut rng, geometry.weight_len());
+        let bias = vec![-0.0; geometry.out_channels];
+        for bias in [None, Some(&bias[..])] {
+            let mut fused = vec![9.0; geometry.output_len()];
+            let (mut apart, mut open) = (fused.clone(), vec![0; relu::bits_len(fused.len())]);
+            forward(&geometry, &x, &w, Epilogue { bias, relu: true }, &mut fused);
+            forward(&geometry, &x, &w, Epilogue { bias, relu: false }, &mut apart);
+            relu::forward_in_place(&mut apart, &mut open);
+            let same = fused.iter().zip(&apart).all(|(a, b)| a.to_bits() == b.to_bits());
+            assert!(same, "{geometry:?}, bias {}", bias.is_some());
+        }
+    }
+}
+
 /// The root of the mean square of the differences.
 fn distance(got: &[f32], want: &[f64]) -> f64 {
     let squares: f64 = got.iter().zip(want).map(|(&a, &b)| (f64::from(a) - b).powi(2)).sum();
@@ -151,9 +174,9 @@ fn winograd_rounds_little_more_than_a_direct_sum() {
         let g: Vec<f32> = random(&mut rng, geometry.output_len());
         let exact = |v: &[f32]| v.iter().map(|&v| f64::from(v)).collect::<Vec<_>>();
         let (mut fast, mut direct, mut want) = (g.clone(), g.clone(), vec![0.0; g.len()]);
-        winograd::forward(&geometry, &x, &w, None, &mut fast);
-        blocked::forward(&geometry, &x, &w, None, &mut direct);
-        reference::forward(&geometry, &exact(&x), &exact(&w), None, &mut want);
+        winograd::forward(&geometry, &x, &w, Epilogue::plain(), &mut fast);
+        blocked::forward(&geometry, &x, &w, Epilogue::plain(), &mut direct);
+        reference::forward(&geometry, &exact(&x), &exact(&w), Epilogue::plain(), &mut want);
         let forward = [distance(&fast, &want), distance(&direct, &want)];
         let (mut fast, mut direct, mut want) = (w.clone(), w.clone(), vec![0.0; w.len()]);
         winograd::weight_grad(&geometry, &x, &g, &mut fast);
@@ -171,7 +194,7 @@ fn a_worked_example() {
     let x: Vec<f32> = (1..=9).map(|i| i as f32).collect();
     let w = [1.0, 2.0, 3.0, 4.0];
     let (mut y, mut dx, mut dw) = ([0.0; 4], [0.0; 9], [0.0; 4]);
-    forward(&geometry, &x, &w, Some(&[0.5]), &mut y);
+    forward(&geometry, &x, &w, Epilogue { bias: Some(&[0.5]), relu: false }, &mut y);
     assert_eq!(y, [37.5, 47.5, 67.5, 77.5]);
     input_grad(&geometry, &[1.0, 0.0, 0.0, -1.0], &w, &mut dx);
     assert_eq!(dx, [1.0, 2.0, 0.0, 3.0, 3.0, -2.0, 0.0, -3.0, -4.0]);
@@ -189,7 +212,7 @@ fn a_window_that_does_not_fit_has_no_output() {
 #[test]
 #[should_panic(expected = "the input has another length")]
 fn a_wrong_length_panics() {
-    forward(&square([1, 1, 1], 3, [2, 1, 0, 1, 1]), &[0.0f32; 8], &[0.0; 4], None, &mut [0.0; 4]);
+    forward(&square([1, 1, 1], 3, [2, 1, 0, 1, 1]), &[0.0f32; 8], &[0.0; 4], Epilogue::plain(), &mut [0.0; 4]);
 }
 
 /// The bits of the three passes.
@@ -202,7 +225,7 @@ fn bits(geometry: &Conv2d) -> Vec<u32> {
         random(&mut rng, geometry.output_len()),
     );
     let (mut y, mut dx, mut dw) = (g.clone(), x.clone(), w.clone());
-    forward(geometry, &x, &w, None, &mut y);
+    forward(geometry, &x, &w, Epilogue::plain(), &mut y);
     input_grad(geometry, &g, &w, &mut dx);
     weight_grad(geometry, &x, &g, &mut dw);
     [y, dx, dw].iter().flatten().map(|v| v.to_bits()).collect()

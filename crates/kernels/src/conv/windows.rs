@@ -5,8 +5,8 @@
 
 use std::ops::Range;
 
-use super::lanes::dispatch;
 use super::planes::{Fill, Layout, SLACK};
+use crate::gemm::registers::dispatch;
 use crate::gemm::{Apart, Element, Lane, MAX_LANES, Source, transpose_square};
 use crate::{Buffer, Real, parallel};
 

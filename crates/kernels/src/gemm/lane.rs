@@ -51,8 +51,10 @@ pub(crate) trait Lane: Copy {
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
     /// Lane by lane, `self + other`.
     unsafe fn add(self, other: Self) -> Self;
-    /// Negative numbers become 0; NaN stays.
+    /// Negative numbers, and -0, become 0; NaN stays.
     unsafe fn relu(self) -> Self;
+    /// A bit for each lane, the first one lowest: whether [`relu`](Lane::relu) lets it pass, as it does NaN.
+    unsafe fn open(self) -> u32;
     /// The lanes of two registers in turn: `a0 b0 a1 b1 ...`, first half and second half.
     unsafe fn zip(a: Self, b: Self) -> (Self, Self);
 }
@@ -127,6 +129,10 @@ impl<T: Real> Lane for One<T> {
     #[inline(always)]
     unsafe fn relu(self) -> Self {
         One(self.0.maximum(T::ZERO))
+    }
+    #[inline(always)]
+    unsafe fn open(self) -> u32 {
+        if self.0 <= T::ZERO { 0 } else { 1 }
     }
     #[inline(always)]
     unsafe fn zip(a: Self, b: Self) -> (Self, Self) {

@@ -2,7 +2,7 @@
 //!
 //! From the outside in: `driver` cuts products into tasks (`task`) for the threads, `blocks` cuts a task into blocks for the
 //! caches and tiles for the registers, `pack` puts the factors' numbers into the order of the tiles, `tile` is the microkernel (`apart` the
-//! one that reads windows of images where they stand), `lane` a register of the CPU; `gemv` takes products with vectors, and `portable` machines without kernels of their own.
+//! one that reads windows of images where they stand), `lane` a register of the CPU (for other kernels: `registers`); `gemv` takes products with vectors, and `portable` machines without kernels of their own.
 
 use std::ops::Range;
 
@@ -18,6 +18,7 @@ mod lane;
 mod pack;
 mod portable;
 pub mod reference;
+pub(crate) mod registers;
 mod task;
 #[cfg(test)]
 mod tests;

@@ -278,6 +278,29 @@ fn large_batches_of_small_products() {
 }
 
 #[test]
+fn a_relu_has_the_bits_of_a_maximum() {
+    let mut rng = SmallRng::seed_from_u64(9);
+    for (m, n, k) in [(1, 64, 100), (3, 40, 20), (20, 64, 9), (17, 33, 70), (5, 7, 0)] {
+        let (mut a, b) = (numbers::<f32>(m * k, &mut rng), numbers::<f32>(k * n, &mut rng));
+        // Rows of -0 and of NaN.
+        a.chunks_mut(k.max(1)).step_by(3).for_each(|row| row.fill(-0.0));
+        a.chunks_mut(k.max(1)).skip(1).step_by(4).for_each(|row| row[0] = f32::NAN);
+        let bias = vec![-0.0; n];
+        for (&level, bias) in simd::available().iter().flat_map(|level| [(level, None), (level, Some(&bias[..]))]) {
+            let (mut fused, mut apart) = (vec![1.0; m * n], vec![1.0; m * n]);
+            let plain = Epilogue { col_bias: bias, ..Epilogue::plain(Accum::Replace) };
+            for (out, relu) in [(&mut fused, true), (&mut apart, false)] {
+                let (a, b, c) =
+                    (Mat::row_major(&a, m, k), Mat::row_major(&b, k, n), &mut MatsMut::row_major(out, m, n));
+                gemm_at(level, a, b, c, Epilogue { relu, ..plain });
+            }
+            let same = fused.iter().zip(&apart).all(|(x, y)| x.to_bits() == Real::maximum(*y, 0.0).to_bits());
+            assert!(same, "{level:?} {m}x{k}x{n}, bias {}", bias.is_some());
+        }
+    }
+}
+
+#[test]
 #[should_panic(expected = "share a place")]
 fn outputs_may_not_overlap() {
     MatsMut::new(&mut [0.0_f32; 100], (4, 5), 5, &[3], &[19]);

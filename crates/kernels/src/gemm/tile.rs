@@ -87,10 +87,10 @@ impl<T> Finish<T> {
         }
     }
 
-    /// Nothing but a number for each column.
+    /// A number for each column, and perhaps a ReLU.
     #[inline(always)]
     fn has_only_col_bias(&self) -> bool {
-        !self.relu && !self.col_bias.is_null() && self.row_bias.is_null()
+        !self.col_bias.is_null() && self.row_bias.is_null()
     }
 
     /// Nothing but adding or replacing.
@@ -189,7 +189,8 @@ impl<L: Lane, const ROWS: usize, const REGS: usize, const COPY: bool> Fixed<'_, 
                     for j in 0..REGS {
                         let c = tile.c.add(i * tile.c_row + j * L::LANES);
                         let x = acc[i][j];
-                        if tile.finish.add { L::load(c).add(x).add(bias[j]).store(c) } else { x.add(bias[j]).store(c) }
+                        let x = if tile.finish.add { L::load(c).add(x).add(bias[j]) } else { x.add(bias[j]) };
+                        if tile.finish.relu { x.relu().store(c) } else { x.store(c) }
                     }
                 }
             } else {

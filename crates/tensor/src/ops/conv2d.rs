@@ -87,6 +87,25 @@ mod tests {
     }
 
     #[test]
+    fn a_relu_can_be_part_of_it() {
+        let (x, w) = (check::random([2, 3, 6, 5], -1.0, 1.0), check::random([4, 3, 3, 3], -1.0, 1.0));
+        let (x, w, b) = (x.requires_grad(), w.requires_grad(), check::random([4], -1.0, 1.0).requires_grad());
+        let options = Conv2dOptions { padding: [1, 1], ..Default::default() };
+        let (fused, apart) = (x.conv_relu(&w, Some(&b), options), x.conv2d(&w, Some(&b), options).relu());
+        let untracked = crate::no_grad(|| x.conv_relu(&w, Some(&b), options));
+        assert!(!untracked.is_tracked() && untracked.to_vec() == apart.to_vec() && fused.to_vec() == apart.to_vec());
+        let (one, other) = ((&fused * &fused).sum().backward(), (&apart * &apart).sum().backward());
+        for leaf in [&x, &w, &b] {
+            assert_eq!(one.get(leaf).unwrap().to_vec(), other.get(leaf).unwrap().to_vec());
+        }
+        check::gradients(|x| x[0].conv_relu(&x[1], Some(&x[2]), options), &[&x, &w, &b]);
+        // Without inputs there is the bias alone.
+        let bias = Tensor::from([-1.0f32, 2.0]);
+        let y = Tensor::zeros([1, 0, 2, 2]).conv_relu(&Tensor::zeros([2, 0, 2, 2]), Some(&bias), Conv2dOptions::default());
+        assert_eq!(y.to_vec(), [0.0, 2.0]);
+    }
+
+    #[test]
     #[should_panic(expected = "conv2d: input [1, 3, 8, 8] and weight [4, 2, 3, 3] with 1 groups")]
     fn channels_must_match() {
         let _ = Tensor::<f32>::zeros([1, 3, 8, 8]).conv2d(&Tensor::zeros([4, 2, 3, 3]), None, Conv2dOptions::default());

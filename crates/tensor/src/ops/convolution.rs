@@ -16,7 +16,7 @@ use super::{conv_transpose1d, conv_transpose2d, conv1d, conv2d};
 use crate::graph::Saved;
 use crate::{Inputs, Op, OpInfo, Shape, Tensor};
 use chainrule_kernels::Real;
-use chainrule_kernels::conv::{self, Conv2d as Geometry};
+use chainrule_kernels::conv::{self, Conv2d as Geometry, Epilogue};
 
 /// How the window of a convolution moves over `D` dimensions, in their order (`[height, width]`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,7 +120,7 @@ struct Input<T: Real> {
 impl<T: Real> Op<T> for Input<T> {
     fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
         let Input { family, y, w } = self;
-        inputs.add(0, || family.forward(&grad, w.get(), None));
+        inputs.add(0, || family.forward(&grad, w.get(), None, false));
         inputs.add(1, || family.weight(&grad, y.get()));
         if inputs.len() == 3 {
             inputs.add(2, || family.per_channel(&grad));
@@ -139,24 +139,30 @@ impl<T: Real> Op<T> for Weight<T> {
     fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
         let Weight { family, x, y } = self;
         inputs.add(0, || family.input(&family.names.input, y.get(), &grad, None));
-        inputs.add(1, || family.forward(x.get(), &grad, None));
+        inputs.add(1, || family.forward(x.get(), &grad, None, false));
     }
 }
 
 impl Family {
+    /// The convolution, or that and a ReLU.
     #[track_caller]
-    fn forward<T: Real>(&self, x: &Tensor<T>, w: &Tensor<T>, bias: Option<&Tensor<T>>) -> Tensor<T> {
+    fn forward<T: Real>(&self, x: &Tensor<T>, w: &Tensor<T>, bias: Option<&Tensor<T>>, relu: bool) -> Tensor<T> {
         let value = Tensor::build(self.y.clone(), |out| {
             let bias = bias.map(Tensor::to_slice);
             if x.numel() > 0 {
-                conv::forward(&self.geometry, &x.to_slice(), &w.to_slice(), bias.as_deref(), out);
+                let epilogue = Epilogue { bias: bias.as_deref(), relu };
+                conv::forward(&self.geometry, &x.to_slice(), &w.to_slice(), epilogue, out);
             } else {
                 out.fill(T::ZERO);
                 add_to_channels(out, bias.as_deref(), self.geometry.output());
+                if relu {
+                    out.iter_mut().for_each(|y| *y = y.maximum(T::ZERO));
+                }
             }
         });
         let saved = || Conv { family: self.clone(), x: Saved::for_input(w, x), w: Saved::for_input(x, w) };
-        Tensor::from_op(self.names.forward, value, &operands(x, w, bias), saved)
+        let y = Tensor::from_op(self.names.forward, value, &operands(x, w, bias), saved);
+        if relu { y.behind_relu() } else { y }
     }
 
     #[track_caller]
@@ -232,7 +238,7 @@ pub(super) fn layout(dims: usize) -> &'static str {
     if dims == 1 { "[N, C, L] or [C, L]" } else { "[N, C, H, W] or [C, H, W]" }
 }
 
-/// `conv1d` and `conv2d`.
+/// `conv1d` and `conv2d`, perhaps with a ReLU behind.
 #[track_caller]
 pub(super) fn conv<T: Real, const D: usize>(
     names: &'static Names,
@@ -240,6 +246,7 @@ pub(super) fn conv<T: Real, const D: usize>(
     weight: &Tensor<T>,
     bias: Option<&Tensor<T>>,
     options: ConvOptions<D>,
+    relu: bool,
 ) -> Tensor<T> {
     let ConvOptions { stride, padding, dilation, groups } = options;
     let planar = Geometry {
@@ -250,7 +257,7 @@ pub(super) fn conv<T: Real, const D: usize>(
         ..UNKNOWN
     };
     let family = conv_family(names, D, x.shape(), weight.shape(), bias.map(Tensor::shape), planar);
-    family.forward(x, weight, bias)
+    family.forward(x, weight, bias, relu)
 }
 
 /// `conv_transpose1d` and `conv_transpose2d`.
@@ -408,7 +415,17 @@ impl<T: Real> Tensor<T> {
     /// As they do.
     #[track_caller]
     pub fn conv<const D: usize>(&self, weight: &Self, bias: Option<&Self>, options: ConvOptions<D>) -> Self {
-        conv(of_dims::<D, _>(&conv1d::NAMES, &conv2d::NAMES), self, weight, bias, options)
+        conv(of_dims::<D, _>(&conv1d::NAMES, &conv2d::NAMES), self, weight, bias, options, false)
+    }
+
+    /// [`conv`](Tensor::conv) followed by [`relu`](Tensor::relu): the same numbers and the same graph, without a pass over
+    /// the output for the ReLU.
+    ///
+    /// # Panics
+    /// As `conv`.
+    #[track_caller]
+    pub fn conv_relu<const D: usize>(&self, weight: &Self, bias: Option<&Self>, options: ConvOptions<D>) -> Self {
+        conv(of_dims::<D, _>(&conv1d::NAMES, &conv2d::NAMES), self, weight, bias, options, true)
     }
 
     /// [`conv_transpose1d`](Tensor::conv_transpose1d) or [`conv_transpose2d`](Tensor::conv_transpose2d), as the options say.

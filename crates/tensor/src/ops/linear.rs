@@ -46,6 +46,21 @@ impl<T: Real> Tensor<T> {
     /// If the weight is no matrix, or a size does not match it.
     #[track_caller]
     pub fn linear(&self, weight: &Self, bias: Option<&Self>) -> Self {
+        self.dense(weight, bias, false)
+    }
+
+    /// [`linear`](Tensor::linear) followed by [`relu`](Tensor::relu): the same numbers and the same graph, without a pass
+    /// over the output for the ReLU.
+    ///
+    /// # Panics
+    /// As `linear`.
+    #[track_caller]
+    pub fn linear_relu(&self, weight: &Self, bias: Option<&Self>) -> Self {
+        self.dense(weight, bias, true)
+    }
+
+    #[track_caller]
+    fn dense(&self, weight: &Self, bias: Option<&Self>, relu: bool) -> Self {
         let fits = weight.rank() == 2
             && self.rank() > 0
             && self.size(-1) == weight.shape()[1]
@@ -62,7 +77,7 @@ impl<T: Real> Tensor<T> {
         let x = if self.rank() == 2 { self.clone() } else { self.reshape([leading.iter().product(), features]) };
         let value = Self::build([x.shape()[0], outputs].into(), |out| {
             let bias = bias.map(Tensor::to_slice);
-            let epilogue = Epilogue { col_bias: bias.as_deref(), ..Epilogue::plain(Accum::Replace) };
+            let epilogue = Epilogue { col_bias: bias.as_deref(), relu, ..Epilogue::plain(Accum::Replace) };
             gemm(matrix(&x), matrix(weight).t(), out, epilogue);
         });
         let saved = || Linear { x: Saved::for_input(weight, &x), weight: Saved::for_input(&x, weight) };
@@ -70,6 +85,7 @@ impl<T: Real> Tensor<T> {
             Some(bias) => Self::from_op(&INFO, value, &[&x, weight, bias], saved),
             None => Self::from_op(&INFO, value, &[&x, weight], saved),
         };
+        let y = if relu { y.behind_relu() } else { y };
         if self.rank() == 2 { y } else { y.reshape(leading.iter().copied().chain([outputs]).collect::<Shape>()) }
     }
 }
@@ -95,6 +111,20 @@ mod tests {
         check::gradients(|x| x[0].linear(&x[1], None), &[&check::random([2, 2, 3], -1.0, 1.0), &w]);
         check::gradients(|x| x[0].t().linear(&x[1].t(), None), &[&check::random([3, 4], -1.0, 1.0), &check::random([3, 2], -1.0, 1.0)]);
         check::gradients(|x| x[0].linear(&x[1], Some(&x[2])), &[&check::random([0, 3], -1.0, 1.0), &w, &b]);
+    }
+
+    #[test]
+    fn a_relu_can_be_part_of_it() {
+        let (x, w) = (check::random([2, 5, 3], -1.0, 1.0), check::random([4, 3], -1.0, 1.0));
+        let (x, w, b) = (x.requires_grad(), w.requires_grad(), check::random([4], -1.0, 1.0).requires_grad());
+        let (fused, apart) = (x.linear_relu(&w, Some(&b)), x.linear(&w, Some(&b)).relu());
+        let untracked = crate::no_grad(|| x.linear_relu(&w, Some(&b)));
+        assert!(!untracked.is_tracked() && untracked.to_vec() == apart.to_vec() && fused.to_vec() == apart.to_vec());
+        let (one, other) = ((&fused * &fused).sum().backward(), (&apart * &apart).sum().backward());
+        for leaf in [&x, &w, &b] {
+            assert_eq!(one.get(leaf).unwrap().to_vec(), other.get(leaf).unwrap().to_vec());
+        }
+        check::gradients(|x| x[0].linear_relu(&x[1], Some(&x[2])), &[&x, &w, &b]);
     }
 
     #[test]

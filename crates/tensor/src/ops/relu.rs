@@ -76,6 +76,16 @@ impl<T: Real> Tensor<T> {
         relu::forward_in_place(data, &mut open);
         Self::from_edges(&INFO, self.with_node(None), edges, || Relu { open: Arc::new(open) })
     }
+
+    /// What already is `max(x, 0)`, because the kernel of an operation took it there, and has the operation's node: as if
+    /// a ReLU had followed.
+    #[track_caller]
+    pub(super) fn behind_relu(self) -> Self {
+        let Some(edges) = edges_of(&[&self]) else { return self };
+        let mut open = Buffer::unspecified(relu::bits_len(self.numel()));
+        relu::open(&self.to_slice(), &mut open);
+        Self::from_edges(&INFO, self.with_node(None), Some(edges), || Relu { open: Arc::new(open) })
+    }
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use super::images::{Inputs, OutputGrads};
 use super::weights::WeightGrads;
 use super::{Blocks, ELEMENTS, Pass, padded, spaced, spread};
-use crate::conv::lanes::dispatch;
 use crate::conv::{Conv2d, add_shares, shared::Shared};
+use crate::gemm::registers::dispatch;
 use crate::gemm::{Element, Epilogue, Mat, gemm};
 use crate::{Accum, Buffer, parallel};
 

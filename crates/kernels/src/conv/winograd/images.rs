@@ -6,10 +6,11 @@
 use std::ops::Range;
 
 use super::{Blocks, Pass, TILE, padded, spaced, transform};
-use crate::conv::lanes::LaneKernel;
+use crate::conv::Epilogue;
 use crate::conv::shared::Shared;
 use crate::conv::strip::{from_lanes, to_lanes};
 use crate::gemm::Lane;
+use crate::gemm::registers::LaneKernel;
 use crate::simd::prefetch;
 use crate::{Buffer, Real};
 
@@ -166,14 +167,14 @@ pub(super) struct Outputs<'a, T> {
     pub(super) rows: Range<usize>,
     pub(super) channels: Range<usize>,
     pub(super) m: &'a [T],
-    pub(super) bias: Option<&'a [T]>,
+    pub(super) epilogue: Epilogue<'a, T>,
     pub(super) y: &'a Shared<'a, T>,
 }
 
 impl<T: Real> LaneKernel<T> for Outputs<'_, T> {
     #[inline(always)]
     unsafe fn run<L: Lane<Num = T>>(self) {
-        let Outputs { pass, blocks, rows, channels, m, bias, y } = self;
+        let Outputs { pass, blocks, rows, channels, m, epilogue, y } = self;
         let [height, width] = pass.output;
         let layout = Layout::new(rows.len() * blocks.across, channels.len());
         assert!(m.len() >= layout.len(rows.len() * blocks.across), "the products are too short");
@@ -181,7 +182,7 @@ impl<T: Real> LaneKernel<T> for Outputs<'_, T> {
         let mut strip = Buffer::unspecified(TILE * columns * L::LANES);
         for group in (0..channels.len()).step_by(L::LANES) {
             let (count, channel) = (L::LANES.min(channels.len() - group), channels.start + group);
-            let bias = bias.map_or(&[][..], |bias| &bias[channel..channel + count]);
+            let bias = epilogue.bias.map_or(&[][..], |bias| &bias[channel..channel + count]);
             // SAFETY: the caller entered `L`, and the slice has as many numbers.
             let bias = unsafe { L::load_first(bias.as_ptr(), bias.len()) };
             for (at, row) in rows.clone().enumerate() {
@@ -198,7 +199,9 @@ impl<T: Real> LaneKernel<T> for Outputs<'_, T> {
                         for (i, row) in outputs.iter().enumerate() {
                             for (j, y) in row.iter().enumerate() {
                                 let to = (i * columns + tile * TILE + j) * L::LANES;
-                                y.add(bias).store(strip[to..].as_mut_ptr());
+                                let y = y.add(bias);
+                                let y = if epilogue.relu { y.relu() } else { y };
+                                y.store(strip[to..].as_mut_ptr());
                             }
                         }
                     }

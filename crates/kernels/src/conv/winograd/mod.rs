@@ -20,9 +20,9 @@ mod weights;
 
 use std::ops::Range;
 
-use super::lanes::dispatch;
-use super::{Conv2d, shared::Shared};
-use crate::gemm::{Element, Epilogue, MAX_LANES, Mat, gemm};
+use super::{Conv2d, Epilogue, shared::Shared};
+use crate::gemm::registers::dispatch;
+use crate::gemm::{self, Element, MAX_LANES, Mat, gemm};
 use crate::{Accum, Buffer, parallel};
 use images::{Inputs, Outputs};
 use weights::{Filters, Weights};
@@ -123,17 +123,24 @@ fn spread(len: usize, costs: usize, work: impl Fn(Range<usize>) + Sync + Send) {
 }
 
 /// Computes a pass.
-fn run<T: Element>(pass: &Pass, x: &[T], filters: Filters<'_, T>, bias: Option<&[T]>, y: &mut [T]) {
+fn run<T: Element>(pass: &Pass, x: &[T], filters: Filters<'_, T>, epilogue: Epilogue<'_, T>, y: &mut [T]) {
     let blocks = pass.blocks();
     if blocks.count() == 1 {
-        few(pass, &blocks, x, filters, bias, y);
+        few(pass, &blocks, x, filters, epilogue, y);
     } else {
-        many(pass, &blocks, x, filters, bias, y);
+        many(pass, &blocks, x, filters, epilogue, y);
     }
 }
 
 /// Many tiles: all weights are transformed first. Pieces: blocks of tiles.
-fn many<T: Element>(pass: &Pass, blocks: &Blocks, x: &[T], filters: Filters<'_, T>, bias: Option<&[T]>, y: &mut [T]) {
+fn many<T: Element>(
+    pass: &Pass,
+    blocks: &Blocks,
+    x: &[T],
+    filters: Filters<'_, T>,
+    epilogue: Epilogue<'_, T>,
+    y: &mut [T],
+) {
     let (width, columns) = (padded(pass.inner), padded(pass.outer));
     let pitch = spaced(pass.inner * columns);
     let mut u = Buffer::unspecified(ELEMENTS * pitch);
@@ -154,21 +161,28 @@ fn many<T: Element>(pass: &Pass, blocks: &Blocks, x: &[T], filters: Filters<'_, 
         for (e, m) in m.chunks_exact_mut(spaced(tiles * columns)).enumerate() {
             let v = Mat::new(&v[e * spaced(tiles * width)..], tiles, pass.inner, width, 1);
             let u = Mat::row_major(&u[e * pitch..], pass.inner, columns);
-            gemm(v, u, &mut m[..tiles * columns], Epilogue::plain(Accum::Replace));
+            gemm(v, u, &mut m[..tiles * columns], gemm::Epilogue::plain(Accum::Replace));
         }
-        dispatch(Outputs { pass, blocks, rows, channels: 0..pass.outer, m: &m, bias, y: &y });
+        dispatch(Outputs { pass, blocks, rows, channels: 0..pass.outer, m: &m, epilogue, y: &y });
     });
 }
 
 /// Few tiles. All inputs are transformed first; pieces are blocks of outer channels. Where weights are few too, pieces are
 /// rows of tiles instead, each with a copy of its own of all that is transformed: a line that another core has just written
 /// takes longer to fetch than to compute.
-fn few<T: Element>(pass: &Pass, blocks: &Blocks, x: &[T], filters: Filters<'_, T>, bias: Option<&[T]>, y: &mut [T]) {
+fn few<T: Element>(
+    pass: &Pass,
+    blocks: &Blocks,
+    x: &[T],
+    filters: Filters<'_, T>,
+    epilogue: Epilogue<'_, T>,
+    y: &mut [T],
+) {
     let width = padded(pass.inner);
     let (outer_parts, y) = (pass.outer.div_ceil(FEW_OUTER), &Shared::new(y));
     let part = |rows: Range<usize>, part: usize, v: &[T]| {
         let outer = part * FEW_OUTER..pass.outer.min((part + 1) * FEW_OUTER);
-        few_channels(pass, blocks, (rows, outer), v, filters, bias, y);
+        few_channels(pass, blocks, (rows, outer), v, filters, epilogue, y);
     };
     if pass.inner * pass.outer <= FEW_WEIGHTS && blocks.rows > 1 && blocks.rows * blocks.across >= HALVED {
         // A sum has the same order in both cuts.
@@ -198,7 +212,7 @@ fn few_channels<T: Element>(
     (rows, outer): (Range<usize>, Range<usize>),
     v: &[T],
     filters: Filters<'_, T>,
-    bias: Option<&[T]>,
+    epilogue: Epilogue<'_, T>,
     y: &Shared<'_, T>,
 ) {
     let (tiles, width, columns) = (rows.len() * blocks.across, padded(pass.inner), padded(outer.len()));
@@ -213,10 +227,10 @@ fn few_channels<T: Element>(
         for (e, m) in m.chunks_exact_mut(spaced(tiles * columns)).enumerate() {
             let v = Mat::new(&v[e * spaced(tiles * width) + first..], tiles, inner.len(), width, 1);
             let u = Mat::row_major(&u[e * pitch..], inner.len(), columns);
-            gemm(v, u, &mut m[..tiles * columns], Epilogue::plain(accum));
+            gemm(v, u, &mut m[..tiles * columns], gemm::Epilogue::plain(accum));
         }
     }
-    dispatch(Outputs { pass, blocks, rows, channels: outer, m: &m, bias, y });
+    dispatch(Outputs { pass, blocks, rows, channels: outer, m: &m, epilogue, y });
 }
 
 impl Pass {
@@ -233,9 +247,9 @@ impl Pass {
 }
 
 /// [`forward`](super::forward) where this path [`applies`].
-pub(super) fn forward<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+pub(super) fn forward<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], epilogue: Epilogue<'_, T>, y: &mut [T]) {
     let filters = Filters { w, steps: [geometry.in_channels * 9, 9], turned: false };
-    run(&Pass::forward(geometry), x, filters, bias, y);
+    run(&Pass::forward(geometry), x, filters, epilogue, y);
 }
 
 /// [`input_grad`](super::input_grad) where this path [`applies`].
@@ -249,7 +263,7 @@ pub(super) fn input_grad<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &m
         padding: 2 - geometry.padding[0],
     };
     let filters = Filters { w, steps: [9, geometry.in_channels * 9], turned: true };
-    run(&pass, g, filters, None, dx);
+    run(&pass, g, filters, Epilogue::plain(), dx);
 }
 
 pub(super) use gradient::weight_grad;

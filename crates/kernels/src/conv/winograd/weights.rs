@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use super::images::{load, store};
 use super::{padded, transform};
-use crate::conv::lanes::LaneKernel;
 use crate::conv::shared::Shared;
 use crate::conv::strip::{from_lanes, to_lanes};
 use crate::gemm::Lane;
+use crate::gemm::registers::LaneKernel;
 use crate::{Buffer, Real};
 
 /// Elements of a window.

@@ -21,12 +21,16 @@ fn neon<K: Kernel>(kernel: K) -> K::Output {
 /// Ones, then zeros: 4 (2) numbers from position `4 - n` (`2 - n`) on select the first `n` lanes.
 const FIRST32: [u32; 8] = [u32::MAX, u32::MAX, u32::MAX, u32::MAX, 0, 0, 0, 0];
 const FIRST64: [u64; 4] = [u64::MAX, u64::MAX, 0, 0];
+/// A bit for each lane.
+const BITS32: [u32; 4] = [1, 2, 4, 8];
+const BITS64: [u64; 2] = [1, 2];
 
 macro_rules! lane {
     (
         $lane:ty, $num:ty, $lanes:literal,
         $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $max:ident, $zip1:ident, $zip2:ident,
         then: |$count:ident| $mask:expr, $select:ident,
+        open: |$x:ident| $closed:expr,
     ) => {
         impl Lane for $lane {
             type Num = $num;
@@ -99,6 +103,13 @@ macro_rules! lane {
                 unsafe { $max(self, $splat(0.0)) }
             }
             #[inline(always)]
+            unsafe fn open(self) -> u32 {
+                let $x = self;
+                // SAFETY: the CPU has the registers, which the caller promises.
+                let closed = unsafe { $closed };
+                !(closed as u32) & ((1 << $lanes) - 1)
+            }
+            #[inline(always)]
             unsafe fn zip(a: Self, b: Self) -> (Self, Self) {
                 // SAFETY: the CPU has the registers, which the caller promises.
                 unsafe { ($zip1(a, b), $zip2(a, b)) }
@@ -111,9 +122,11 @@ lane! {
     float32x4_t, f32, 4,
     vdupq_n_f32, vld1q_f32, vst1q_f32, vfmaq_f32, vaddq_f32, vmaxq_f32, vzip1q_f32, vzip2q_f32,
     then: |count| vld1q_u32(FIRST32.as_ptr().add(4 - count)), vbslq_f32,
+    open: |x| vaddvq_u32(vandq_u32(vclezq_f32(x), vld1q_u32(BITS32.as_ptr()))),
 }
 lane! {
     float64x2_t, f64, 2,
     vdupq_n_f64, vld1q_f64, vst1q_f64, vfmaq_f64, vaddq_f64, vmaxq_f64, vzip1q_f64, vzip2q_f64,
     then: |count| vld1q_u64(FIRST64.as_ptr().add(2 - count)), vbslq_f64,
+    open: |x| vaddvq_u64(vandq_u64(vclezq_f64(x), vld1q_u64(BITS64.as_ptr()))),
 }

@@ -34,6 +34,7 @@ macro_rules! lane {
         $lane:ty, $num:ty, $lanes:literal, $rows:literal, [$($height:literal)*], [$($tall:literal)*], $enter:ident,
         $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $max:ident, $zero:ident,
         mask: |$count:ident| $mask:expr, $load_first:expr, $store_first:expr, $then:expr,
+        open: |$x:ident| $open:expr,
         zip: |$a:ident, $b:ident| $zip:expr,
     ) => {
         impl Lane for $lane {
@@ -94,9 +95,15 @@ macro_rules! lane {
             }
             #[inline(always)]
             unsafe fn relu(self) -> Self {
-                // Where either is NaN the instruction gives the second.
+                // Where either is NaN, or both are zeros, the instruction gives the second; the sum makes -0 into 0.
                 // SAFETY: the CPU has the registers, which the caller promises.
-                unsafe { $max($zero(), self) }
+                unsafe { $add($max($zero(), self), $zero()) }
+            }
+            #[inline(always)]
+            unsafe fn open(self) -> u32 {
+                let $x = self;
+                // SAFETY: the CPU has the registers, which the caller promises.
+                unsafe { $open as u32 }
             }
             #[inline(always)]
             unsafe fn zip($a: Self, $b: Self) -> (Self, Self) {
@@ -113,6 +120,7 @@ lane! {
     mask: |count| ((1_u32 << count) - 1) as __mmask16,
     |from, mask| _mm512_maskz_loadu_ps(mask, from), |to, mask, x| _mm512_mask_storeu_ps(to, mask, x),
     |a, b, mask| _mm512_mask_blend_ps(mask, b, a),
+    open: |x| _mm512_cmp_ps_mask::<_CMP_NLE_UQ>(x, _mm512_setzero_ps()),
     zip: |a, b| {
         let low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
         let high = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
@@ -125,6 +133,7 @@ lane! {
     mask: |count| ((1_u32 << count) - 1) as __mmask8,
     |from, mask| _mm512_maskz_loadu_pd(mask, from), |to, mask, x| _mm512_mask_storeu_pd(to, mask, x),
     |a, b, mask| _mm512_mask_blend_pd(mask, b, a),
+    open: |x| _mm512_cmp_pd_mask::<_CMP_NLE_UQ>(x, _mm512_setzero_pd()),
     zip: |a, b| {
         let low = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
         let high = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
@@ -137,6 +146,7 @@ lane! {
     mask: |count| _mm256_loadu_si256(FIRST32.as_ptr().add(8 - count).cast()),
     |from, mask| _mm256_maskload_ps(from, mask), |to, mask, x| _mm256_maskstore_ps(to, mask, x),
     |a, b, mask| _mm256_blendv_ps(b, a, _mm256_castsi256_ps(mask)),
+    open: |x| _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NLE_UQ>(x, _mm256_setzero_ps())),
     zip: |a, b| {
         let (even, odd) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
         (_mm256_permute2f128_ps(even, odd, 0x20), _mm256_permute2f128_ps(even, odd, 0x31))
@@ -148,6 +158,7 @@ lane! {
     mask: |count| _mm256_loadu_si256(FIRST64.as_ptr().add(4 - count).cast()),
     |from, mask| _mm256_maskload_pd(from, mask), |to, mask, x| _mm256_maskstore_pd(to, mask, x),
     |a, b, mask| _mm256_blendv_pd(b, a, _mm256_castsi256_pd(mask)),
+    open: |x| _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_NLE_UQ>(x, _mm256_setzero_pd())),
     zip: |a, b| {
         let (even, odd) = (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
         (_mm256_permute2f128_pd(even, odd, 0x20), _mm256_permute2f128_pd(even, odd, 0x31))

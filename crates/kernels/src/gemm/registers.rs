@@ -2,12 +2,12 @@
 
 use std::marker::PhantomData;
 
+use super::{Apart, Lane, Lanes, Tile};
 use crate::Real;
-use crate::gemm::{Apart, Lane, Lanes, Tile};
 use crate::simd::{self, Kernel, Level};
 
 /// A piece of work over registers. Mark `run`, and what it calls, `#[inline(always)]`.
-pub(super) trait LaneKernel<T> {
+pub(crate) trait LaneKernel<T> {
     /// Does the work.
     ///
     /// # Safety
@@ -28,7 +28,7 @@ impl<K: LaneKernel<L::Num>, L: Lane> Kernel for With<K, L> {
 }
 
 /// Runs a kernel with the registers of the machine's level.
-pub(super) fn dispatch<T: Lanes, K: LaneKernel<T>>(kernel: K) {
+pub(crate) fn dispatch<T: Lanes, K: LaneKernel<T>>(kernel: K) {
     // SAFETY: `level` is one that the machine has.
     unsafe {
         match simd::level() {
@@ -61,7 +61,7 @@ impl<T: Real> Lane for Group<T> {
     const ROWS: usize = 1;
 
     unsafe fn enter<K: Kernel>(kernel: K) -> K::Output {
-        kernel.run()
+        simd::portable(kernel)
     }
     unsafe fn compute(_: &Tile<T>) {
         unreachable!("products have tiles of other lanes")
@@ -110,6 +110,10 @@ impl<T: Real> Lane for Group<T> {
     #[inline(always)]
     unsafe fn relu(self) -> Self {
         Self::each(|i| self.0[i].maximum(T::ZERO))
+    }
+    #[inline(always)]
+    unsafe fn open(self) -> u32 {
+        (0..4).fold(0, |bits, i| bits | if self.0[i] <= T::ZERO { 0 } else { 1 << i })
     }
     #[inline(always)]
     unsafe fn zip(a: Self, b: Self) -> (Self, Self) {
