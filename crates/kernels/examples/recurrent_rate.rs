@@ -3,6 +3,7 @@
 //!
 //! `RAYON_NUM_THREADS=1` takes one thread. Each figure is the best of many runs.
 
+use chainrule_kernels::Buffer;
 use chainrule_kernels::recurrent::{Cell, Gradients, Saved, Sequence, backward, forward};
 use std::time::Instant;
 
@@ -21,7 +22,9 @@ fn best(mut work: impl FnMut()) -> f64 {
 fn main() {
     let sizes: Vec<usize> = std::env::args().skip(1).map(|x| x.parse().expect("a size")).collect();
     let [steps, batch, inputs, hidden] = sizes[..].try_into().unwrap_or([50, 32, 64, 256]);
-    let array = |len: usize| (0..len).map(|i| ((i * 37 + 11) % 101) as f32 / 505.0 - 0.1).collect::<Vec<f32>>();
+    let array = |len: usize| {
+        Buffer::from_slice(&(0..len).map(|i| ((i * 37 + 11) % 101) as f32 / 505.0 - 0.1).collect::<Vec<f32>>())
+    };
     for cell in [Cell::Lstm, Cell::Gru, Cell::Tanh] {
         let rows = cell.gates() * hidden;
         let (x, weight_ih, weight_hh) = (array(steps * batch * inputs), array(rows * inputs), array(rows * hidden));
@@ -42,11 +45,11 @@ fn main() {
             c0: None,
         };
         let size = steps * batch * hidden;
-        let (mut states, mut gates) = (vec![0.0; size], vec![0.0; sequence.gates_len()]);
-        let mut memory = vec![0.0; if cell == Cell::Lstm { size } else { 0 }];
+        let (mut states, mut gates) = (Buffer::zeroed(size), Buffer::zeroed(sequence.gates_len()));
+        let mut memory = Buffer::zeroed(if cell == Cell::Lstm { size } else { 0 });
         let ahead = best(|| forward(&sequence, &mut states, &mut gates, &mut memory));
         let (grad, saved) = (array(size), Saved { states: &states, gates: &gates, memory: &memory });
-        let mut sums = [x.len(), weight_ih.len(), weight_hh.len(), rows, rows].map(|len| vec![0.0; len]);
+        let mut sums = [x.len(), weight_ih.len(), weight_hh.len(), rows, rows].map(Buffer::<f32>::zeroed);
         let mut run = |with_weights: bool| {
             best(|| {
                 let [_, ih, hh, b_ih, b_hh] = sums.each_mut().map(|sum| &mut sum[..]);

@@ -5,6 +5,8 @@
 //!
 //! Source: N. Higham, "The accuracy of floating point summation", SIAM J. Sci. Comput. 14 (1993).
 
+use std::marker::PhantomData;
+
 use crate::simd::{self, Kernel};
 use crate::view::Index;
 use crate::{Buffer, Real, View, parallel};
@@ -15,17 +17,17 @@ concrete! {
     ///
     /// # Panics
     /// If `out` has another length than the product of the kept dimensions.
-    pub fn sum(src: View<'_, T>, kept: usize, out: &mut [T]) = reduce_impl::<T, Sum>;
+    pub fn sum(src: View<'_, T>, kept: usize, out: &mut [T]) = reduce_with::<T, Sum>;
     /// Like [`sum`], the product. An empty product is 1.
-    pub fn product(src: View<'_, T>, kept: usize, out: &mut [T]) = reduce_impl::<T, Product>;
+    pub fn product(src: View<'_, T>, kept: usize, out: &mut [T]) = reduce_with::<T, Product>;
     /// Like [`sum`], the maximum; NaN if any element is NaN, negative infinity if there is none.
-    pub fn maximum(src: View<'_, T>, kept: usize, out: &mut [T]) = reduce_impl::<T, Maximum>;
+    pub fn maximum(src: View<'_, T>, kept: usize, out: &mut [T]) = reduce_with::<T, Maximum>;
     /// Like [`sum`], the minimum; NaN if any element is NaN, infinity if there is none.
-    pub fn minimum(src: View<'_, T>, kept: usize, out: &mut [T]) = reduce_impl::<T, Minimum>;
+    pub fn minimum(src: View<'_, T>, kept: usize, out: &mut [T]) = reduce_with::<T, Minimum>;
 }
 
 /// An associative way to combine numbers.
-trait Fold: Send + Sync {
+trait Fold {
     fn identity<T: Real>() -> T;
     fn combine<T: Real>(a: T, b: T) -> T;
     /// Combines `x` into `total`, where `lost` may keep what rounding drops.
@@ -101,7 +103,7 @@ const PIECE: usize = 1 << 15;
 /// Rows folded one after another before a compensated step, where columns are reduced.
 const ROWS: usize = 16;
 
-struct FoldBlock<'a, T, F>(&'a [T], std::marker::PhantomData<F>);
+struct FoldBlock<'a, T, F>(&'a [T], PhantomData<F>);
 impl<T: Real, F: Fold> Kernel for FoldBlock<'_, T, F> {
     type Output = T;
     #[inline(always)]
@@ -127,96 +129,116 @@ impl<T: Real, F: Fold> Kernel for FoldBlock<'_, T, F> {
     }
 }
 
-fn fold_block<T: Real, F: Fold>(block: &[T]) -> T {
-    simd::dispatch(FoldBlock::<T, F>(block, std::marker::PhantomData))
+/// The loops of a way to combine numbers. What is around them is compiled once for all.
+struct Loops<T> {
+    identity: T,
+    combine: fn(T, T) -> T,
+    /// Folds a block.
+    block: fn(&[T]) -> T,
+    /// Folds a row into one of totals.
+    row: fn(&mut [T], &[T]),
+    /// Folds the totals of some rows into those of all, where the second may keep what rounding drops.
+    compensated: fn(&mut [T], &mut [T], &[T]),
+}
+
+fn reduce_with<T: Real, F: Fold>(src: View<'_, T>, kept: usize, out: &mut [T]) {
+    let loops = Loops {
+        identity: F::identity(),
+        combine: F::combine,
+        block: |block| simd::dispatch(FoldBlock::<T, F>(block, PhantomData)),
+        row: |totals, row| simd::dispatch(FoldRow::<T, F>(totals, row, PhantomData)),
+        compensated: |totals, lost, block| simd::dispatch(Compensate::<T, F>(totals, lost, block, PhantomData)),
+    };
+    reduce(&loops, src, kept, out);
 }
 
 /// Adds block results in pairs, then pairs of pairs, as they come: a binary counter of partial results.
-struct Cascade<T> {
+struct Cascade<'a, T> {
+    loops: &'a Loops<T>,
     partial: [T; usize::BITS as usize],
     count: usize,
 }
 
-impl<T: Real> Cascade<T> {
-    fn new() -> Self {
-        Cascade { partial: [T::ZERO; usize::BITS as usize], count: 0 }
+impl<'a, T: Real> Cascade<'a, T> {
+    fn new(loops: &'a Loops<T>) -> Self {
+        Cascade { loops, partial: [T::ZERO; usize::BITS as usize], count: 0 }
     }
 
-    fn push<F: Fold>(&mut self, mut x: T) {
+    fn push(&mut self, mut x: T) {
         let mut level = 0;
         while self.count >> level & 1 == 1 {
-            x = F::combine(self.partial[level], x);
+            x = (self.loops.combine)(self.partial[level], x);
             level += 1;
         }
         self.partial[level] = x;
         self.count += 1;
     }
 
-    fn finish<F: Fold>(self) -> T {
+    fn finish(self) -> T {
         let mut total = None;
         for level in 0..usize::BITS as usize {
             if self.count >> level & 1 == 1 {
                 total = Some(match total {
                     None => self.partial[level],
-                    Some(t) => F::combine(self.partial[level], t),
+                    Some(t) => (self.loops.combine)(self.partial[level], t),
                 });
             }
         }
-        total.unwrap_or(F::identity())
+        total.unwrap_or(self.loops.identity)
     }
 }
 
 /// Folds elements `start..end` of a view.
-fn fold_range<T: Real, F: Fold>(view: View<'_, T>, start: usize, end: usize) -> T {
+fn fold_range<T: Real>(loops: &Loops<T>, view: View<'_, T>, start: usize, end: usize) -> T {
     if let Some(slice) = view.as_slice() {
-        return fold_slice::<T, F>(&slice[start..end]);
+        return fold_slice(loops, &slice[start..end]);
     }
-    let mut cascade = Cascade::new();
+    let mut cascade = Cascade::new(loops);
     let mut block = [T::ZERO; BLOCK];
     let mut at = start;
     while at < end {
         let block = &mut block[..BLOCK.min(end - at)];
         view.read(at, block);
-        cascade.push::<F>(fold_block::<T, F>(block));
+        cascade.push((loops.block)(block));
         at += block.len();
     }
-    cascade.finish::<F>()
+    cascade.finish()
 }
 
-fn fold_slice<T: Real, F: Fold>(slice: &[T]) -> T {
+fn fold_slice<T: Real>(loops: &Loops<T>, slice: &[T]) -> T {
     if slice.len() <= BLOCK {
-        return fold_block::<T, F>(slice);
+        return (loops.block)(slice);
     }
-    let mut cascade = Cascade::new();
-    slice.chunks(BLOCK).for_each(|block| cascade.push::<F>(fold_block::<T, F>(block)));
-    cascade.finish::<F>()
+    let mut cascade = Cascade::new(loops);
+    slice.chunks(BLOCK).for_each(|block| cascade.push((loops.block)(block)));
+    cascade.finish()
 }
 
-fn reduce_impl<T: Real, F: Fold>(src: View<'_, T>, kept: usize, out: &mut [T]) {
+fn reduce<T: Real>(loops: &Loops<T>, src: View<'_, T>, kept: usize, out: &mut [T]) {
     let (kept_shape, reduced_shape) = src.shape().split_at(kept);
     let (kept_strides, reduced_strides) = src.strides().split_at(kept);
     let rows: usize = kept_shape.iter().product();
     let length: usize = reduced_shape.iter().product();
     assert_eq!(rows, out.len(), "reduce: the output does not match the kept dimensions");
     if rows == 0 || length == 0 {
-        return out.fill(F::identity());
+        return out.fill(loops.identity);
     }
     let data = src.data();
     let columns_adjacent = kept > 0 && kept_strides[kept - 1] == 1 && kept_shape[kept - 1] >= 8;
     let rows_adjacent = reduced_strides.last() == Some(&1) && reduced_shape.last() > Some(&1);
     if columns_adjacent && !rows_adjacent {
-        return columns::<T, F>(src, kept, out);
+        return columns(loops, src, kept, out);
     }
     if rows == 1 && length > PIECE {
         // One long row: pieces of it in parallel, then their results in pairs.
         let row = View::new(data, reduced_shape, reduced_strides);
         let mut partial = Buffer::<T>::unspecified(length.div_ceil(PIECE));
         parallel::for_each_chunk(&mut partial, 1, |i, p| {
-            p[0] = fold_range::<T, F>(row, i * PIECE, length.min((i + 1) * PIECE));
+            p[0] = fold_range(loops, row, i * PIECE, length.min((i + 1) * PIECE));
         });
-        let mut cascade = Cascade::new();
-        partial.iter().for_each(|&p| cascade.push::<F>(p));
-        out[0] = cascade.finish::<F>();
+        let mut cascade = Cascade::new(loops);
+        partial.iter().for_each(|&p| cascade.push(p));
+        out[0] = cascade.finish();
         return;
     }
     let per_piece = (PIECE / length).max(1);
@@ -224,7 +246,7 @@ fn reduce_impl<T: Real, F: Fold>(src: View<'_, T>, kept: usize, out: &mut [T]) {
         let mut index = Index::at(kept_shape, start);
         for o in out {
             let offset: usize = index.get().iter().zip(kept_strides).map(|(i, s)| i * s).sum();
-            *o = fold_range::<T, F>(View::new(&data[offset..], reduced_shape, reduced_strides), 0, length);
+            *o = fold_range(loops, View::new(&data[offset..], reduced_shape, reduced_strides), 0, length);
             index.next(kept_shape);
         }
     };
@@ -236,7 +258,7 @@ fn reduce_impl<T: Real, F: Fold>(src: View<'_, T>, kept: usize, out: &mut [T]) {
 }
 
 /// Reduction where neighbors of the output are neighbors in memory: whole rows are folded into the output at once.
-fn columns<T: Real, F: Fold>(src: View<'_, T>, kept: usize, out: &mut [T]) {
+fn columns<T: Real>(loops: &Loops<T>, src: View<'_, T>, kept: usize, out: &mut [T]) {
     let (kept_shape, reduced_shape) = src.shape().split_at(kept);
     let (kept_strides, reduced_strides) = src.strides().split_at(kept);
     let data = src.data();
@@ -255,42 +277,42 @@ fn columns<T: Real, F: Fold>(src: View<'_, T>, kept: usize, out: &mut [T]) {
             &data[at..at + width]
         };
         if pieces == 1 {
-            fold_rows::<T, F>(length, row_at, out);
+            fold_rows(loops, length, &row_at, out);
             continue;
         }
         let mut partial = Buffer::<T>::unspecified(pieces * width);
         parallel::for_each_chunk(&mut partial, width, |p, out| {
             let start = p * per_piece;
-            fold_rows::<T, F>(per_piece.min(length - start), |row| row_at(start + row), out);
+            fold_rows(loops, per_piece.min(length - start), &|row| row_at(start + row), out);
         });
-        fold_rows::<T, F>(pieces, |row| &partial[row * width..(row + 1) * width], out);
+        fold_rows(loops, pieces, &|row| &partial[row * width..(row + 1) * width], out);
     }
 }
 
 /// Folds `rows` rows into `out`, in strips that stay in the first-level cache.
-fn fold_rows<'a, T: Real, F: Fold>(rows: usize, row_at: impl Fn(usize) -> &'a [T], out: &mut [T]) {
+fn fold_rows<'a, T: Real>(loops: &Loops<T>, rows: usize, row_at: &dyn Fn(usize) -> &'a [T], out: &mut [T]) {
     let mut lost = [T::ZERO; BLOCK];
     let mut block = [T::ZERO; BLOCK];
     for (strip, out) in out.chunks_mut(BLOCK).enumerate() {
         let (lost, block) = (&mut lost[..out.len()], &mut block[..out.len()]);
         let columns = strip * BLOCK..strip * BLOCK + out.len();
-        out.fill(F::identity());
+        out.fill(loops.identity);
         lost.fill(T::ZERO);
         for start in (0..rows).step_by(ROWS) {
-            block.fill(F::identity());
+            block.fill(loops.identity);
             for row in start..rows.min(start + ROWS) {
-                simd::dispatch(FoldRow::<T, F>(block, &row_at(row)[columns.clone()], std::marker::PhantomData));
+                (loops.row)(block, &row_at(row)[columns.clone()]);
             }
             if rows <= ROWS {
                 out.copy_from_slice(block);
             } else {
-                simd::dispatch(Compensate::<T, F>(out, lost, block, std::marker::PhantomData));
+                (loops.compensated)(out, lost, block);
             }
         }
     }
 }
 
-struct FoldRow<'a, T, F>(&'a mut [T], &'a [T], std::marker::PhantomData<F>);
+struct FoldRow<'a, T, F>(&'a mut [T], &'a [T], PhantomData<F>);
 impl<T: Real, F: Fold> Kernel for FoldRow<'_, T, F> {
     type Output = ();
     #[inline(always)]
@@ -301,7 +323,7 @@ impl<T: Real, F: Fold> Kernel for FoldRow<'_, T, F> {
     }
 }
 
-struct Compensate<'a, T, F>(&'a mut [T], &'a mut [T], &'a [T], std::marker::PhantomData<F>);
+struct Compensate<'a, T, F>(&'a mut [T], &'a mut [T], &'a [T], PhantomData<F>);
 impl<T: Real, F: Fold> Kernel for Compensate<'_, T, F> {
     type Output = ();
     #[inline(always)]

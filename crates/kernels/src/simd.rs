@@ -110,7 +110,7 @@ pub fn dispatch_at<K: Kernel>(level: Level, kernel: K) -> K::Output {
     assert!(available().contains(&level), "SIMD level {} is not available", level.name());
     match level {
         // NEON is among what the target guarantees.
-        Level::Portable | Level::Neon => kernel.run(),
+        Level::Portable | Level::Neon => portable(kernel),
         // SAFETY: `available` lists the level only where the CPU has all of its features.
         #[cfg(target_arch = "x86_64")]
         Level::Avx2 => unsafe { avx2(kernel) },
@@ -120,6 +120,12 @@ pub fn dispatch_at<K: Kernel>(level: Level, kernel: K) -> K::Output {
         #[cfg(not(target_arch = "x86_64"))]
         _ => unreachable!("the level is not available"),
     }
+}
+
+/// A function of its own, as those of the other levels are: inlined, the work would be compiled again in each caller.
+#[inline(never)]
+pub(crate) fn portable<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run()
 }
 
 #[cfg(target_arch = "x86_64")]

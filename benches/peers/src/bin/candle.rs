@@ -1,12 +1,12 @@
 //! The workloads on candle. Set `RAYON_NUM_THREADS` to the number of threads: candle reads it.
 //!
-//! candle has no SGD with momentum, so `resnet18_b16` takes plain SGD, which is less work. It has no transformer layers
-//! of its own; that workload is left out.
+//! candle has no SGD with momentum, so `resnet18_b16` takes plain SGD, which is less work. It has no encoder layers for
+//! training (its fused layer norm and softmax have no gradients): `transformer_b8` puts them together.
 
-use candle_core::{DType, Device, Module, ModuleT, Result, Tensor};
+use candle_core::{D, DType, Device, Module, ModuleT, Result, Tensor};
 use candle_nn::rnn::{LSTM, LSTMConfig, RNN};
 use candle_nn::{
-    AdamW, BatchNorm, Conv2d, Conv2dConfig, Linear, Optimizer, ParamsAdamW, SGD, VarBuilder, VarMap, loss,
+    AdamW, BatchNorm, Conv2d, Conv2dConfig, Init, Linear, Optimizer, ParamsAdamW, SGD, VarBuilder, VarMap, loss, ops,
 };
 use chainrule_peers::{Args, products};
 
@@ -48,6 +48,7 @@ fn run(args: &Args) -> Result<()> {
     train(args, "resnet18_b16", &[16, 3, 32, 32], &[16], Update::Sgd, resnet18, classes)?;
     train(args, "lstm_b32", &[32, 50, 64], &[32, 1], Update::Adam, lstm, squares)?;
     train(args, "lstm_char_b32", &[32, 64], &[32 * 64], Update::Adam, char_lstm, classes)?;
+    train(args, "transformer_b8", &[8, 128], &[8 * 128], Update::AdamW, transformer, classes)?;
     train(args, "tiny_b32", &[32, 2], &[32, 1], Update::Sgd, tiny, squares)?;
     infer(args, "infer_mlp_b1", &[1, 784], mlp)?;
     infer(args, "infer_cnn_b1", &[1, 1, 28, 28], cnn)?;
@@ -97,7 +98,7 @@ fn lstm(vb: VarBuilder) -> Result<Net> {
 }
 
 fn char_lstm(vb: VarBuilder) -> Result<Net> {
-    let e = vb.get_with_hints((65, 128), "e", candle_nn::Init::Randn { mean: 0.0, stdev: 1.0 })?;
+    let e = vb.get_with_hints((65, 128), "e", Init::Randn { mean: 0.0, stdev: 1.0 })?;
     let layer = |i, name| candle_nn::lstm(i, 256, LSTMConfig::default(), vb.pp(name));
     let (l0, l1) = (layer(128, "l0")?, layer(256, "l1")?);
     let o = candle_nn::linear(256, 65, vb.pp("o"))?;
@@ -106,6 +107,74 @@ fn char_lstm(vb: VarBuilder) -> Result<Net> {
         let (n, steps) = x.dims2()?;
         let x = e.embedding(&x.flatten_all()?.to_dtype(DType::U32)?)?.reshape((n, steps, 128))?;
         o.forward(&outputs(&l1, &outputs(&l0, &x)?)?.reshape((n * steps, 256))?)
+    }))
+}
+
+struct Norm(Tensor, Tensor);
+
+impl Norm {
+    fn new(vb: VarBuilder) -> Result<Self> {
+        let fill = |name, x| vb.get_with_hints(256, name, Init::Const(x));
+        Ok(Norm(fill("weight", 1.0)?, fill("bias", 0.0)?))
+    }
+
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        ops::layer_norm_slow(x, &self.0, &self.1, 1e-5)
+    }
+}
+
+/// Self-attention and a feed-forward net, each behind a norm and beside a shortcut.
+struct EncoderLayer {
+    norms: [Norm; 2],
+    projections: Linear,
+    output: Linear,
+    inner: Linear,
+    outer: Linear,
+}
+
+impl EncoderLayer {
+    fn new(vb: VarBuilder) -> Result<Self> {
+        let attention = vb.pp("self_attn");
+        let start = Init::Randn { mean: 0.0, stdev: 0.05 };
+        let weight = attention.get_with_hints((768, 256), "in_proj_weight", start)?;
+        let bias = attention.get_with_hints(768, "in_proj_bias", Init::Const(0.0))?;
+        Ok(EncoderLayer {
+            norms: [Norm::new(vb.pp("norm1"))?, Norm::new(vb.pp("norm2"))?],
+            projections: Linear::new(weight, Some(bias)),
+            output: candle_nn::linear(256, 256, attention.pp("out_proj"))?,
+            inner: candle_nn::linear(256, 1024, vb.pp("linear1"))?,
+            outer: candle_nn::linear(1024, 256, vb.pp("linear2"))?,
+        })
+    }
+
+    fn attend(&self, x: &Tensor) -> Result<Tensor> {
+        let (n, l, width) = x.dims3()?;
+        let all = self.projections.forward(x)?.reshape((n, l, 3, 4, width / 4))?;
+        let part = |i| all.narrow(2, i, 1)?.squeeze(2)?.transpose(1, 2)?.contiguous();
+        let scores = ((part(0)? / 8.0)?).matmul(&part(1)?.t()?)?;
+        let y = ops::softmax(&scores, D::Minus1)?.matmul(&part(2)?)?;
+        self.output.forward(&y.transpose(1, 2)?.reshape((n, l, width))?)
+    }
+
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let x = (x + self.attend(&self.norms[0].forward(x)?)?)?;
+        let y = self.inner.forward(&self.norms[1].forward(&x)?)?.gelu_erf()?;
+        &x + self.outer.forward(&y)?
+    }
+}
+
+fn transformer(vb: VarBuilder) -> Result<Net> {
+    let tokens = candle_nn::embedding(1000, 256, vb.pp("tokens"))?;
+    let positions = vb.get_with_hints((128, 256), "positions", Init::Randn { mean: 0.0, stdev: 0.02 })?;
+    let layer = |i| EncoderLayer::new(vb.pp(format!("encoder.layers.{i}")));
+    let layers = (0..4).map(layer).collect::<Result<Vec<_>>>()?;
+    let head = candle_nn::linear(256, 1000, vb.pp("head"))?;
+    Ok(Box::new(move |x| {
+        let mut x = tokens.forward(x)?.broadcast_add(&positions)?;
+        for layer in &layers {
+            x = layer.forward(&x)?;
+        }
+        head.forward(&x.flatten(0, 1)?)
     }))
 }
 
@@ -168,6 +237,7 @@ fn resnet18(vb: VarBuilder) -> Result<Net> {
 #[derive(Clone, Copy)]
 enum Update {
     Adam,
+    AdamW,
     Sgd,
 }
 
@@ -187,11 +257,11 @@ fn train(
     }
     let map = VarMap::new();
     let net = build(VarBuilder::from_varmap(&map, DType::F32, &CPU))?;
-    // Without a file: labels and characters 0, which cost as much as any others.
+    // Without a file: labels and indices 0, which cost as much as any others.
     let floats = y.len() > 1;
-    let characters = name == "lstm_char_b32";
+    let indices = matches!(name, "lstm_char_b32" | "transformer_b8");
     let (mut x, mut y) = (
-        if characters { Tensor::zeros(x, DType::F32, &CPU)? } else { normal(x)? },
+        if indices { Tensor::zeros(x, DType::F32, &CPU)? } else { normal(x)? },
         if floats { normal(y)? } else { Tensor::zeros(y, DType::F32, &CPU)? },
     );
     if let Some(path) = args.weights(name) {
@@ -204,17 +274,18 @@ fn train(
     if !floats {
         y = y.to_dtype(DType::U32)?;
     }
-    if characters {
+    if indices {
         x = x.to_dtype(DType::U32)?;
     }
     let vars = map.all_vars();
-    let adam = ParamsAdamW { lr: 1e-3, weight_decay: 0.0, ..Default::default() };
+    let weight_decay = if matches!(update, Update::AdamW) { 0.01 } else { 0.0 };
+    let adam = ParamsAdamW { lr: 1e-3, weight_decay, ..Default::default() };
     let mut adam = AdamW::new(vars.clone(), adam)?;
     let mut sgd = SGD::new(vars, 0.1)?;
     let mut step = |report| {
         let loss = loss(&net(&x)?, &y)?;
         match update {
-            Update::Adam => adam.backward_step(&loss)?,
+            Update::Adam | Update::AdamW => adam.backward_step(&loss)?,
             Update::Sgd => sgd.backward_step(&loss)?,
         }
         if report { loss.to_scalar::<f32>().map(Some) } else { Ok(None) }

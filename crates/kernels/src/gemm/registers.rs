@@ -61,7 +61,7 @@ impl<T: Real> Lane for Group<T> {
     const ROWS: usize = 1;
 
     unsafe fn enter<K: Kernel>(kernel: K) -> K::Output {
-        kernel.run()
+        simd::portable(kernel)
     }
     unsafe fn compute(_: &Tile<T>) {
         unreachable!("products have tiles of other lanes")

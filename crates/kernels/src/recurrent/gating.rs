@@ -15,9 +15,19 @@ pub(super) trait Gating<T: Real> {
     /// Blocks of a row of slopes.
     const BLOCKS: usize;
 
+    /// What [`state`](Gating::state) wants of [`forward`](Gating::forward).
+    type Gates;
+
     /// # Safety
     /// The promises of [`Gates`]; these units exist, and `count` is at most [`LANES`].
-    unsafe fn forward(gates: &Gates<'_, T>, row: usize, at: usize, count: usize);
+    unsafe fn forward(gates: &Gates<'_, T>, row: usize, at: usize, count: usize) -> Self::Gates;
+
+    /// The state, from the gates. Two groups go through their gates before either comes to its state, which would have to wait for
+    /// them.
+    ///
+    /// # Safety
+    /// As [`forward`](Gating::forward).
+    unsafe fn state(gates: &Gates<'_, T>, row: usize, at: usize, count: usize, values: Self::Gates);
 
     /// # Safety
     /// The promises of [`GatesBackward`]; these units exist, and `count` is at most [`LANES`].
@@ -27,13 +37,14 @@ pub(super) trait Gating<T: Real> {
 /// All units, group by group. Where the compiler knows the count, a group is a register, else a call that copies memory.
 macro_rules! in_groups {
     ($units:expr, |$at:ident, $count:ident| $work:expr) => {
-        let whole = $units - $units % LANES;
-        for $at in (0..whole).step_by(LANES) {
+        let std::ops::Range { start, end } = $units;
+        let whole = end - (end - start) % LANES;
+        for $at in (start..whole).step_by(LANES) {
             let $count = LANES;
             $work;
         }
-        if whole < $units {
-            let ($at, $count) = (whole, $units - whole);
+        if whole < end {
+            let ($at, $count) = (whole, end - whole);
             $work;
         }
     };
@@ -58,7 +69,17 @@ impl<T: Real, C: Gating<T>> Kernel for Forward<'_, T, C> {
             // SAFETY: `Gates` was promised the places; the groups stay within the units.
             unsafe {
                 if !gates.passes(row, C::HAS_MEMORY) {
-                    in_groups!(gates.units, |at, count| C::forward(gates, row, at, count));
+                    let pairs = gates.units - gates.units % (2 * LANES);
+                    for at in (0..pairs).step_by(2 * LANES) {
+                        let first = C::forward(gates, row, at, LANES);
+                        let second = C::forward(gates, row, at + LANES, LANES);
+                        C::state(gates, row, at, LANES, first);
+                        C::state(gates, row, at + LANES, LANES, second);
+                    }
+                    in_groups!(pairs..gates.units, |at, count| {
+                        let values = C::forward(gates, row, at, count);
+                        C::state(gates, row, at, count, values);
+                    });
                 }
             }
         }
@@ -84,7 +105,7 @@ impl<T: Real, C: Gating<T>> Kernel for Backward<'_, T, C> {
             // SAFETY: `GatesBackward` was promised the places; the groups stay within the units.
             unsafe {
                 if !gates.passes(row, C::BLOCKS) {
-                    in_groups!(gates.units, |at, count| C::backward(gates, row, at, count));
+                    in_groups!(0..gates.units, |at, count| C::backward(gates, row, at, count));
                 }
             }
         }

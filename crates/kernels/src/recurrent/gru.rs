@@ -13,6 +13,7 @@
 use super::backward::GatesBackward;
 use super::forward::Gates;
 use super::gating::Gating;
+use super::place::Group;
 use crate::Real;
 use crate::lanes::LANES;
 
@@ -23,8 +24,11 @@ impl<T: Real> Gating<T> for Gru {
     const HAS_MEMORY: bool = false;
     const BLOCKS: usize = 4;
 
+    /// `n` before its activation, `r`, `z` and `b`.
+    type Gates = [Group<T>; 4];
+
     #[inline(always)]
-    unsafe fn forward(g: &Gates<'_, T>, row: usize, at: usize, count: usize) {
+    unsafe fn forward(g: &Gates<'_, T>, row: usize, at: usize, count: usize) -> [Group<T>; 4] {
         // SAFETY: the caller's.
         unsafe {
             let mut n = g.saved.load(row, at, count);
@@ -37,12 +41,23 @@ impl<T: Real> Gating<T> for Gru {
                     b[l] += bias[l];
                 }
             }
-            let before = g.state_before.load(row, at, count);
-            let mut h = [T::ZERO; LANES];
             for l in 0..LANES {
                 r[l] = r[l].sigmoid();
                 z[l] = z[l].sigmoid();
-                n[l] = (n[l] + r[l] * b[l]).tanh();
+                n[l] += r[l] * b[l];
+            }
+            [n, r, z, b]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn state(g: &Gates<'_, T>, row: usize, at: usize, count: usize, [mut n, r, z, b]: [Group<T>; 4]) {
+        // SAFETY: the caller's.
+        unsafe {
+            let before = g.state_before.load(row, at, count);
+            let mut h = [T::ZERO; LANES];
+            for l in 0..LANES {
+                n[l] = n[l].tanh();
                 h[l] = (T::ONE - z[l]) * n[l] + z[l] * before[l];
             }
             for (block, values) in [n, r, z, b].into_iter().enumerate() {

@@ -13,6 +13,7 @@
 use super::backward::GatesBackward;
 use super::forward::Gates;
 use super::gating::Gating;
+use super::place::Group;
 use crate::Real;
 use crate::lanes::LANES;
 
@@ -23,8 +24,11 @@ impl<T: Real> Gating<T> for Lstm {
     const HAS_MEMORY: bool = true;
     const BLOCKS: usize = 4;
 
+    /// The output gate and the memory.
+    type Gates = [Group<T>; 2];
+
     #[inline(always)]
-    unsafe fn forward(g: &Gates<'_, T>, row: usize, at: usize, count: usize) {
+    unsafe fn forward(g: &Gates<'_, T>, row: usize, at: usize, count: usize) -> [Group<T>; 2] {
         // SAFETY: the caller's.
         unsafe {
             let mut a = [[T::ZERO; LANES]; 4];
@@ -32,21 +36,29 @@ impl<T: Real> Gating<T> for Lstm {
                 *a = g.sum(row, gate, gate, at, count);
             }
             let mut c = g.memory_before.load(row, at, count);
-            let mut h = [T::ZERO; LANES];
             for l in 0..LANES {
                 a[0][l] = a[0][l].sigmoid();
                 a[1][l] = a[1][l].sigmoid();
                 a[2][l] = a[2][l].tanh();
                 a[3][l] = a[3][l].sigmoid();
                 c[l] = a[1][l] * c[l] + a[0][l] * a[2][l];
-                h[l] = a[3][l] * c[l].tanh();
             }
-            for (gate, a) in a.into_iter().enumerate() {
+            for (gate, &a) in a.iter().enumerate() {
                 g.saved.store(row, gate * g.hidden + at, count, a);
             }
             g.memory.store(row, at, count, c);
-            g.state.store(row, at, count, h);
+            [a[3], c]
         }
+    }
+
+    #[inline(always)]
+    unsafe fn state(g: &Gates<'_, T>, row: usize, at: usize, count: usize, [o, c]: [Group<T>; 2]) {
+        let mut h = [T::ZERO; LANES];
+        for l in 0..LANES {
+            h[l] = o[l] * c[l].tanh();
+        }
+        // SAFETY: the caller's.
+        unsafe { g.state.store(row, at, count, h) };
     }
 
     #[inline(always)]

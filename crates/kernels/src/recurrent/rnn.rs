@@ -10,6 +10,7 @@
 use super::backward::GatesBackward;
 use super::forward::Gates;
 use super::gating::Gating;
+use super::place::Group;
 use crate::Real;
 use crate::lanes::LANES;
 
@@ -20,16 +21,22 @@ impl<T: Real, const RELU: bool> Gating<T> for Rnn<RELU> {
     const HAS_MEMORY: bool = false;
     const BLOCKS: usize = 1;
 
+    /// `a`
+    type Gates = Group<T>;
+
     #[inline(always)]
-    unsafe fn forward(g: &Gates<'_, T>, row: usize, at: usize, count: usize) {
+    unsafe fn forward(g: &Gates<'_, T>, row: usize, at: usize, count: usize) -> Group<T> {
         // SAFETY: the caller's.
-        unsafe {
-            let mut h = g.sum(row, 0, 0, at, count);
-            for h in &mut h {
-                *h = if RELU { h.maximum(T::ZERO) } else { h.tanh() };
-            }
-            g.state.store(row, at, count, h);
+        unsafe { g.sum(row, 0, 0, at, count) }
+    }
+
+    #[inline(always)]
+    unsafe fn state(g: &Gates<'_, T>, row: usize, at: usize, count: usize, mut h: Group<T>) {
+        for h in &mut h {
+            *h = if RELU { h.maximum(T::ZERO) } else { h.tanh() };
         }
+        // SAFETY: the caller's.
+        unsafe { g.state.store(row, at, count, h) };
     }
 
     #[inline(always)]

@@ -36,6 +36,7 @@ pub use vectors::{Pair, add_scaled, clamp, dot, lerp, penalize, scale, sum_of_sq
 
 use crate::simd::{self, Kernel};
 use crate::{Real, parallel};
+use std::any::Any;
 use std::fmt::Debug;
 
 pub(crate) use vectors::VectorKernels;
@@ -131,7 +132,13 @@ trait Pass: Rule {
 
 fn walk<T: Real, R: Pass>(slots: &mut [Slot<'_, T, R>]) {
     let total = slots.iter().map(|s| s.param.len()).sum();
-    spread(total, slots.iter_mut().flat_map(Slot::pieces), |slot| simd::dispatch(PassKernel(slot)));
+    let mut pieces = slots.iter_mut().map(Slot::erase);
+    walk_erased(total, &mut pieces, &|piece| {
+        let Piece { options, param, grad, arrays, step, product, .. } = piece;
+        let options: &Options<R> = options.downcast_ref().expect("a piece has the options of its slot");
+        let arrays = arrays.each_mut().map(Option::as_deref_mut);
+        simd::dispatch(PassKernel(&mut Slot { options, param, grad, arrays, step: *step, product: *product }));
+    });
 }
 
 struct PassKernel<'a, 'b, T, R>(&'a mut Slot<'b, T, R>);
@@ -143,20 +150,25 @@ impl<T: Real, R: Pass> Kernel for PassKernel<'_, '_, T, R> {
     }
 }
 
-/// Calls `work` for every piece, in parallel where they are many elements in total.
-fn spread<S: Send>(total: usize, pieces: impl Iterator<Item = S>, work: impl Fn(&mut S) + Sync + Send) {
-    if total < PARALLEL {
-        pieces.for_each(|mut piece| work(&mut piece));
-    } else {
-        let mut pieces: Vec<S> = pieces.collect();
-        parallel::for_each_chunk(&mut pieces, 1, |_, piece| work(&mut piece[0]));
-    }
+/// A slot, or a part of one, of some rule: what is common to all rules is compiled once.
+struct Piece<'a, T> {
+    /// [`Options`] of the rule.
+    options: &'a (dyn Any + Send + Sync),
+    /// What its [`Rule::arrays`] are.
+    wanted: [bool; ARRAYS],
+    param: &'a mut [T],
+    grad: &'a [T],
+    arrays: Arrays<'a, T>,
+    step: u64,
+    product: f64,
 }
 
-impl<'a, T: Real, R: Rule> Slot<'a, T, R> {
-    fn pieces(&mut self) -> impl Iterator<Item = Slot<'_, T, R>> {
-        let (options, len, step, product) = (self.options, self.param.len(), self.step, self.product);
-        let fits = self.arrays.iter().zip(options.rule.arrays()).all(|(array, wanted)| match array {
+impl<T: Real> Piece<'_, T> {
+    /// The piece in pieces for threads.
+    fn cut(&mut self) -> impl Iterator<Item = Piece<'_, T>> {
+        let Piece { options, wanted, step, product, .. } = *self;
+        let len = self.param.len();
+        let fits = self.arrays.iter().zip(wanted).all(|(array, wanted)| match array {
             Some(array) => array.len() == len,
             None => !wanted,
         });
@@ -166,8 +178,40 @@ impl<'a, T: Real, R: Rule> Slot<'a, T, R> {
         let pairs = self.param.chunks_mut(PIECE).zip(self.grad.chunks(PIECE));
         pairs.map(move |(param, grad)| {
             let arrays = arrays.each_mut().map(|chunks| chunks.as_mut().and_then(Iterator::next));
-            Slot { options, param, grad, arrays, step, product }
+            Piece { options, wanted, param, grad, arrays, step, product }
         })
+    }
+}
+
+fn walk_erased<T: Real>(
+    total: usize,
+    slots: &mut dyn Iterator<Item = Piece<'_, T>>,
+    work: &(dyn Fn(&mut Piece<'_, T>) + Sync + Send),
+) {
+    if total < PARALLEL {
+        slots.for_each(|mut slot| slot.cut().for_each(|mut piece| work(&mut piece)));
+    } else {
+        let mut slots: Vec<_> = slots.collect();
+        spread(total, &mut slots.iter_mut().flat_map(Piece::cut), work);
+    }
+}
+
+/// Calls `work` for every piece, in parallel where they are many elements in total.
+fn spread<S: Send>(total: usize, pieces: &mut dyn Iterator<Item = S>, work: &(dyn Fn(&mut S) + Sync + Send)) {
+    if total < PARALLEL {
+        pieces.for_each(|mut piece| work(&mut piece));
+    } else {
+        let mut pieces: Vec<S> = pieces.collect();
+        parallel::for_each_chunk(&mut pieces, 1, |_, piece| work(&mut piece[0]));
+    }
+}
+
+impl<T: Real, R: Rule> Slot<'_, T, R> {
+    /// The slot without its rule.
+    fn erase(&mut self) -> Piece<'_, T> {
+        let Slot { options, step, product, .. } = *self;
+        let (wanted, (param, grad, arrays)) = (options.rule.arrays(), self.parts());
+        Piece { options, wanted, param, grad, arrays, step, product }
     }
 
     /// The parameter, its gradient and the arrays, each on its own.

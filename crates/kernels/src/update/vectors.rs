@@ -84,19 +84,19 @@ impl<T: Real> Kernel for Products<'_, T> {
 }
 
 /// Calls `work` for the pieces of all slices, in parallel where they are many.
-fn each<T: Real>(slices: &mut [&mut [T]], work: impl Fn(&mut [T]) + Sync + Send) {
+fn each<T: Real>(slices: &mut [&mut [T]], work: &(dyn Fn(&mut [T]) + Sync + Send)) {
     let total = slices.iter().map(|s| s.len()).sum();
-    spread(total, slices.iter_mut().flat_map(|s| s.chunks_mut(PIECE)), |piece| work(piece));
+    spread(total, &mut slices.iter_mut().flat_map(|s| s.chunks_mut(PIECE)), &|piece| work(piece));
 }
 
 /// Calls `work` for the pieces of all pairs, in parallel where they are many.
-fn each_pair<T: Real>(pairs: &mut [Pair<'_, T>], work: impl Fn(&mut [T], &[T]) + Sync + Send) {
+fn each_pair<T: Real>(pairs: &mut [Pair<'_, T>], work: &(dyn Fn(&mut [T], &[T]) + Sync + Send)) {
     let total = pairs.iter().map(|(a, _)| a.len()).sum();
-    let pieces = pairs.iter_mut().flat_map(|(a, b)| {
+    let mut pieces = pairs.iter_mut().flat_map(|(a, b)| {
         assert!(a.len() == b.len(), "a vector of {} numbers beside one of {}", a.len(), b.len());
         a.chunks_mut(PIECE).zip(b.chunks(PIECE))
     });
-    spread(total, pieces, |(a, b)| work(a, b));
+    spread(total, &mut pieces, &|(a, b)| work(a, b));
 }
 
 /// A loop over a slice, or over two, as a kernel.
@@ -139,29 +139,29 @@ kernel!(Far, [rest], |a, b| b - rest * (b - a));
 kernel!(Penalize, [l1, l2], |a, b| a + (l1 * sign(b) + l2 * b));
 
 fn scale_impl<T: Real>(slices: &mut [&mut [T]], factor: T) {
-    each(slices, |a| simd::dispatch(Scale { a, factor }));
+    each(slices, &|a| simd::dispatch(Scale { a, factor }));
 }
 
 fn clamp_impl<T: Real>(slices: &mut [&mut [T]], limit: T) {
-    each(slices, |a| simd::dispatch(Clamp { a, limit }));
+    each(slices, &|a| simd::dispatch(Clamp { a, limit }));
 }
 
 fn add_scaled_impl<T: Real>(pairs: &mut [Pair<'_, T>], factor: T) {
-    each_pair(pairs, |a, b| simd::dispatch(AddScaled { a, b, factor }));
+    each_pair(pairs, &|a, b| simd::dispatch(AddScaled { a, b, factor }));
 }
 
 fn lerp_impl<T: Real>(pairs: &mut [Pair<'_, T>], weight: T) {
     // From the nearer end, as PyTorch does: both ends are met exactly.
     if weight.to_f64() < 0.5 {
-        each_pair(pairs, |a, b| simd::dispatch(Near { a, b, weight }));
+        each_pair(pairs, &|a, b| simd::dispatch(Near { a, b, weight }));
     } else {
         let rest = T::ONE - weight;
-        each_pair(pairs, |a, b| simd::dispatch(Far { a, b, rest }));
+        each_pair(pairs, &|a, b| simd::dispatch(Far { a, b, rest }));
     }
 }
 
 fn penalize_impl<T: Real>(pairs: &mut [Pair<'_, T>], l1: T, l2: T) {
-    each_pair(pairs, |a, b| simd::dispatch(Penalize { a, b, l1, l2 }));
+    each_pair(pairs, &|a, b| simd::dispatch(Penalize { a, b, l1, l2 }));
 }
 
 #[cfg(test)]
