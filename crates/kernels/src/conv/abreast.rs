@@ -56,7 +56,7 @@ struct Plan {
 }
 
 /// The layout of padded input planes, and the shift of each window element.
-fn inputs(geometry: &Conv2d) -> (Layout, Vec<usize>) {
+pub(super) fn inputs(geometry: &Conv2d) -> (Layout, Vec<usize>) {
     let Conv2d { input, kernel, stride, padding, dilation, .. } = *geometry;
     let output = geometry.output();
     let length = |d: usize| (output[d] - 1) * stride[d] + (kernel[d] - 1) * dilation[d] + 1;
@@ -118,7 +118,7 @@ fn spread(geometry: &Conv2d, work: impl Fn(Range<usize>) + Sync + Send) {
 /// # Safety
 /// `L` is entered; the planes have the layout's size, `flat` a register for each of their numbers, `out` one for each place.
 #[inline(always)]
-unsafe fn lay<L: Lane>(
+pub(super) unsafe fn lay<L: Lane>(
     layout: &Layout,
     planes: &[L::Num],
     distance: usize,

@@ -12,7 +12,7 @@
 //!
 //! The paths, one file each: `blocked` (any geometry: windows, packed as they are made, times the weights), `winograd` (3x3,
 //! stride 1), `pointwise` (1x1), `depthwise` (one input channel to a group; `abreast` where planes are small), and the
-//! definition itself in [`reference`](mod@reference), for tests. `scattered` is the gradient of the input for windows with a stride. `planes`, `windows` and `strip` lay images out for them.
+//! definition itself in [`reference`](mod@reference), for tests. `scattered` is the gradient of the input for windows with a stride, `beside` that of the weights for few outputs. `planes`, `windows` and `strip` lay images out for them.
 
 use std::ops::Range;
 
@@ -20,6 +20,7 @@ use crate::Accum;
 use crate::gemm::{self, Element};
 
 mod abreast;
+mod beside;
 mod blocked;
 mod depthwise;
 mod planes;
@@ -254,6 +255,7 @@ fn weight_grad_impl<T: Element>(geometry: &Conv2d, x: &[T], g: &[T], dw: &mut [T
         Path::Pointwise => pointwise::weight_grad(geometry, x, g, dw),
         Path::Abreast => abreast::weight_grad(geometry, x, g, dw),
         Path::Depthwise => depthwise::weight_grad(geometry, x, g, dw),
+        Path::Blocked if beside::applies(geometry) => beside::weight_grad(geometry, x, g, dw),
         Path::Blocked => blocked::weight_grad(geometry, x, g, dw),
     }
 }

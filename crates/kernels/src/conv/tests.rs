@@ -120,6 +120,7 @@ fn special() -> Vec<Conv2d> {
         square([1, 34, 64], 9, [5, 3, 3, 2, 1]),   // the same, dilated, elements that no window reaches
         square([2, 32, 140], 7, [2, 2, 0, 1, 2]),  // the same, groups
         square([2, 32, 32], 12, [3, 1, 2, 2, 1]),  // 3x3, dilated
+        square([7, 30, 9], 10, [5, 1, 2, 1, 1]),   // channels that fill registers nearly, samples together
         square([2, 32, 32], 11, [3, 1, 1, 1, 2]),  // 3x3, two groups
         square([2, 6, 15], 37, [3, 1, 2, 2, 3]),   // rows of windows that end inside of registers, groups
         square([1, 3, 30], 75, [7, 2, 3, 1, 1]),   // the same, strided, taller than a tile
