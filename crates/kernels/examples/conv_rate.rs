@@ -2,6 +2,7 @@
 //!
 //! `cargo run --release -p chainrule-kernels --example conv_rate [SECONDS] [NAME]` prints, for each shape and pass, the shortest
 //! time in milliseconds and the rate in GFLOP/s, counted as a direct convolution. NAME selects shapes by a part of their name.
+//! `benches/conv_torch.py` runs it and puts PyTorch's times beside.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -9,24 +10,38 @@ use std::time::{Duration, Instant};
 use chainrule_kernels::conv::{self, Conv2d, Epilogue};
 use chainrule_kernels::pool::{self, Pool2d};
 
-/// `batch, in, out, size, kernel, stride, padding, groups`.
-const SHAPES: [[usize; 8]; 16] = [
-    [64, 1, 32, 28, 3, 1, 0, 1],
-    [64, 32, 64, 26, 3, 1, 0, 1],
-    [16, 3, 64, 32, 3, 1, 1, 1],
-    [16, 64, 64, 32, 3, 1, 1, 1],
-    [16, 128, 128, 16, 3, 1, 1, 1],
-    [16, 256, 256, 8, 3, 1, 1, 1],
-    [16, 512, 512, 4, 3, 1, 1, 1],
-    [16, 64, 128, 32, 3, 2, 1, 1],
-    [16, 64, 128, 32, 1, 2, 0, 1],
-    [16, 64, 256, 32, 1, 1, 0, 1],
-    [1, 256, 512, 14, 3, 2, 1, 1],
-    [8, 3, 64, 64, 7, 2, 3, 1],
-    [8, 3, 64, 224, 7, 2, 3, 1],
-    [8, 32, 64, 27, 5, 1, 2, 1],
-    [8, 64, 64, 28, 3, 1, 1, 4],
-    [16, 64, 64, 32, 3, 1, 1, 64],
+/// `batch, in, out, size, kernel, stride, padding, dilation, groups`.
+const SHAPES: [[usize; 9]; 27] = [
+    // A small net, and residual nets.
+    [64, 1, 32, 28, 3, 1, 0, 1, 1],
+    [64, 32, 64, 26, 3, 1, 0, 1, 1],
+    [16, 3, 64, 32, 3, 1, 1, 1, 1],
+    [16, 64, 64, 32, 3, 1, 1, 1, 1],
+    [16, 128, 128, 16, 3, 1, 1, 1, 1],
+    [16, 256, 256, 8, 3, 1, 1, 1, 1],
+    [16, 512, 512, 4, 3, 1, 1, 1, 1],
+    [16, 64, 256, 32, 1, 1, 0, 1, 1],
+    [16, 64, 128, 32, 1, 2, 0, 1, 1],
+    [16, 64, 128, 32, 3, 2, 1, 1, 1],
+    [8, 64, 128, 56, 3, 2, 1, 1, 1],
+    [8, 128, 256, 28, 3, 2, 1, 1, 1],
+    [8, 256, 512, 14, 3, 2, 1, 1, 1],
+    [1, 64, 128, 56, 3, 2, 1, 1, 1],
+    [1, 128, 256, 28, 3, 2, 1, 1, 1],
+    [1, 256, 512, 14, 3, 2, 1, 1, 1],
+    // Stems, patches and wide windows.
+    [8, 3, 64, 64, 7, 2, 3, 1, 1],
+    [8, 3, 64, 224, 7, 2, 3, 1, 1],
+    [8, 3, 768, 224, 16, 16, 0, 1, 1],
+    [8, 32, 64, 27, 5, 1, 2, 1, 1],
+    [64, 6, 16, 14, 5, 1, 0, 1, 1],
+    // Groups and dilation.
+    [8, 64, 64, 28, 3, 1, 2, 2, 1],
+    [8, 64, 64, 28, 3, 1, 1, 1, 4],
+    [8, 128, 128, 14, 3, 1, 1, 1, 4],
+    [8, 64, 64, 28, 3, 2, 1, 1, 4],
+    [8, 128, 128, 56, 3, 2, 1, 1, 32],
+    [16, 64, 64, 32, 3, 1, 1, 1, 64],
 ];
 
 /// The shortest time of `work`, in seconds: others may use the machine meanwhile.
@@ -49,8 +64,8 @@ fn numbers(len: usize) -> Vec<f32> {
 fn main() {
     let seconds = std::env::args().nth(1).map_or(0.3, |s| s.parse().expect("seconds as a number"));
     let filter = std::env::args().nth(2).unwrap_or_default();
-    println!("{:<36}{:>20}{:>20}{:>20}", "ms, GFLOP/s", "forward", "input_grad", "weight_grad");
-    for [batch, in_channels, out_channels, size, kernel, stride, padding, groups] in SHAPES {
+    println!("{:<40}{:>20}{:>20}{:>20}", "ms, GFLOP/s", "forward", "input_grad", "weight_grad");
+    for [batch, in_channels, out_channels, size, kernel, stride, padding, dilation, groups] in SHAPES {
         let twice = |n: usize| [n, n];
         let geometry = Conv2d {
             batch,
@@ -60,11 +75,12 @@ fn main() {
             kernel: twice(kernel),
             stride: twice(stride),
             padding: twice(padding),
-            dilation: [1, 1],
+            dilation: twice(dilation),
             groups,
         };
-        let name =
-            format!("{batch}x{in_channels}->{out_channels} {size}^2 {kernel}x{kernel} s{stride} p{padding} g{groups}");
+        let name = format!(
+            "{batch}x{in_channels}->{out_channels} {size}^2 {kernel}x{kernel} s{stride} p{padding} d{dilation} g{groups}"
+        );
         if !name.contains(&filter) {
             continue;
         }
@@ -78,24 +94,29 @@ fn main() {
             fastest(seconds, || conv::input_grad(&geometry, &g, &w, black_box(&mut dx))),
             fastest(seconds, || conv::weight_grad(&geometry, &x, &g, black_box(&mut dw))),
         ];
-        print!("{name:<36}");
+        print!("{name:<40}");
         times.iter().for_each(|time| print!("{:>12.3} {:>7.1}", time * 1e3, flops / time / 1e9));
         println!();
     }
-    if "pool".contains(&filter) {
-        pools(seconds);
-    }
+    pools(seconds, &filter);
 }
 
 /// The pooling of the small net, 2x2 over 64 images of 64 channels, and of residual nets.
-fn pools(seconds: f64) {
-    [[24, 2, 2, 0], [14, 3, 2, 1], [112, 3, 2, 1], [7, 7, 1, 0]].into_iter().for_each(|shape| pool_of(shape, seconds));
+fn pools(seconds: f64, filter: &str) {
+    println!("{:<40}{:>20}{:>20}{:>20}{:>20}", "pooling, ms", "maximum", "its gradient", "mean", "its gradient");
+    for shape in [[24, 2, 2, 0], [14, 3, 2, 1], [7, 3, 2, 0], [112, 3, 2, 1], [7, 7, 1, 0]] {
+        let [size, kernel, stride, padding] = shape;
+        let planes = if size > 100 { 256 } else { 4096 };
+        let name = format!("{planes} planes {size}^2 {kernel}x{kernel} s{stride} p{padding}");
+        if name.contains(filter) {
+            pool_of(shape, planes, &name, seconds);
+        }
+    }
 }
 
-/// 4096 planes (256 if they are large).
-fn pool_of([size, kernel, stride, padding]: [usize; 4], seconds: f64) {
+fn pool_of([size, kernel, stride, padding]: [usize; 4], planes: usize, name: &str, seconds: f64) {
     let geometry = Pool2d {
-        planes: if size > 100 { 256 } else { 4096 },
+        planes,
         input: [size; 2],
         kernel: [kernel; 2],
         stride: [stride; 2],
@@ -114,11 +135,6 @@ fn pool_of([size, kernel, stride, padding]: [usize; 4], seconds: f64) {
     ];
     pool::max_forward(&geometry, &x, &mut y, &mut argmax);
     let back = 1e3 * fastest(seconds, || pool::scatter(geometry.planes, &g, &argmax, black_box(&mut dx)));
-    println!(
-        "{kernel}x{kernel} s{stride} pooling of {} planes of {size}^2, ms: max {:.3}, mean {:.3}, its gradient {:.3}, of max {back:.3}",
-        geometry.planes,
-        times[0] * 1e3,
-        times[1] * 1e3,
-        times[2] * 1e3
-    );
+    let [max, mean, mean_back] = times.map(|time| 1e3 * time);
+    println!("{name:<40}{max:>20.3}{back:>20.3}{mean:>20.3}{mean_back:>20.3}");
 }

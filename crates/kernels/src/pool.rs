@@ -16,6 +16,9 @@
 
 use std::ops::Range;
 
+use crate::conv::strip::to_lanes;
+use crate::gemm::registers::{LaneKernel, dispatch};
+use crate::gemm::{Element, Lane, MAX_LANES};
 use crate::simd::{self, Kernel};
 use crate::{Buffer, Real, parallel, strided};
 
@@ -242,6 +245,34 @@ impl<T: Real> Kernel for MaxInside<'_, T> {
     }
 }
 
+/// The maxima of whole planes, as many side by side as a register holds.
+struct MaxOfPlanes<'a, T>(&'a [T], &'a mut [T], &'a mut [u32]);
+impl<T: Real> LaneKernel<T> for MaxOfPlanes<'_, T> {
+    #[inline(always)]
+    unsafe fn run<L: Lane<Num = T>>(self) {
+        let MaxOfPlanes(x, y, argmax) = self;
+        let size = x.len() / y.len();
+        let mut flat = Buffer::unspecified(size * L::LANES);
+        let groups = y.chunks_mut(L::LANES).zip(argmax.chunks_mut(L::LANES));
+        for ((y, argmax), x) in groups.zip(x.chunks(size * L::LANES)) {
+            assert_eq!(x.len(), y.len() * size, "max pooling: planes of the same size");
+            // SAFETY: the caller entered `L`; there are as many planes as maxima, and `flat` has a register for each place.
+            unsafe { to_lanes::<L>(x.as_ptr(), size, y.len(), size, flat.as_mut_ptr()) };
+            let (mut best, mut places) = ([T::ZERO; MAX_LANES], [0; MAX_LANES]);
+            best[..L::LANES].copy_from_slice(&flat[..L::LANES]);
+            for (place, values) in flat.chunks_exact(L::LANES).enumerate() {
+                for lane in 0..L::LANES {
+                    let better = (values[lane] > best[lane]) | values[lane].is_nan();
+                    best[lane] = if better { values[lane] } else { best[lane] };
+                    places[lane] = if better { place as u32 } else { places[lane] };
+                }
+            }
+            y.copy_from_slice(&best[..y.len()]);
+            argmax.copy_from_slice(&places[..argmax.len()]);
+        }
+    }
+}
+
 /// The maxima of the windows of some planes.
 struct Max<'a, T>(&'a Pool2d, &'a [T], &'a mut [T], &'a mut [u32]);
 impl<T: Real> Kernel for Max<'_, T> {
@@ -281,7 +312,7 @@ fn max_row<T: Real, const STEP: usize>(x: &[T], at: usize, step: usize, y: &mut 
     }
 }
 
-fn max_forward_impl<T: Real>(geometry: &Pool2d, x: &[T], y: &mut [T], argmax: &mut [u32]) {
+fn max_forward_impl<T: Element>(geometry: &Pool2d, x: &[T], y: &mut [T], argmax: &mut [u32]) {
     geometry.check_lengths(x.len(), y.len());
     assert_eq!(argmax.len(), y.len(), "max pooling: as many places as maxima");
     if y.is_empty() {
@@ -297,7 +328,9 @@ fn max_forward_impl<T: Real>(geometry: &Pool2d, x: &[T], y: &mut [T], argmax: &m
     let (plane, inside) = (geometry.output_plane(), geometry.all_inside());
     parallel::for_each_chunk2((y, argmax), (out, out), |piece, y, argmax| {
         let x = &x[piece * size..x.len().min((piece + 1) * size)];
-        if inside {
+        if inside && geometry.kernel == geometry.input {
+            dispatch(MaxOfPlanes(x, y, argmax));
+        } else if inside {
             let (mut values, mut origins) = (Buffer::unspecified(plane), Buffer::unspecified(plane));
             simd::dispatch(MaxInside(geometry, x, y, argmax, &mut values, &mut origins));
         } else {

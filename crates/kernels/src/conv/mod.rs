@@ -12,7 +12,7 @@
 //!
 //! The paths, one file each: `blocked` (any geometry: windows, packed as they are made, times the weights), `winograd` (3x3,
 //! stride 1), `pointwise` (1x1), `depthwise` (one input channel to a group; `abreast` where planes are small), and the
-//! definition itself in [`reference`](mod@reference), for tests. `planes`, `windows` and `strip` lay images out for them.
+//! definition itself in [`reference`](mod@reference), for tests. `scattered` is the gradient of the input for windows with a stride. `planes`, `windows` and `strip` lay images out for them.
 
 use std::ops::Range;
 
@@ -25,8 +25,9 @@ mod depthwise;
 mod planes;
 mod pointwise;
 pub mod reference;
+mod scattered;
 mod shared;
-mod strip;
+pub(crate) mod strip;
 #[cfg(test)]
 mod tests;
 mod windows;
@@ -237,6 +238,7 @@ fn input_grad_impl<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &mut [T]
         Path::Pointwise => pointwise::input_grad(geometry, g, w, dx),
         Path::Abreast => abreast::input_grad(geometry, g, w, dx),
         Path::Depthwise => depthwise::input_grad(geometry, g, w, dx),
+        Path::Blocked if scattered::applies(geometry) => scattered::input_grad(geometry, g, w, dx),
         Path::Blocked => blocked::input_grad(geometry, g, w, dx),
     }
 }

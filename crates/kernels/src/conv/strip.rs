@@ -17,7 +17,7 @@ fn squares<L: Lane>(len: usize) -> impl Iterator<Item = usize> {
 /// # Safety
 /// Both can be used at all of these positions; `L` is entered.
 #[inline(always)]
-pub(super) unsafe fn to_lanes<L: Lane>(
+pub(crate) unsafe fn to_lanes<L: Lane>(
     planes: *const L::Num,
     pitch: usize,
     lanes: usize,

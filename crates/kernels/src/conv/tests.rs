@@ -116,6 +116,9 @@ fn special() -> Vec<Conv2d> {
         square([9, 64, 48], 4, [3, 1, 1, 1, 1]),   // 3x3, small images
         square([1, 20, 20], 3, [3, 1, 0, 1, 1]),   // 3x3, one window
         square([2, 40, 24], 12, [3, 2, 1, 1, 1]),  // 3x3, strided
+        square([2, 20, 70], 15, [3, 2, 1, 1, 1]),  // 3x3, strided, sums over many channels
+        square([1, 34, 64], 9, [5, 3, 3, 2, 1]),   // the same, dilated, elements that no window reaches
+        square([2, 32, 140], 7, [2, 2, 0, 1, 2]),  // the same, groups
         square([2, 32, 32], 12, [3, 1, 2, 2, 1]),  // 3x3, dilated
         square([2, 32, 32], 11, [3, 1, 1, 1, 2]),  // 3x3, two groups
         square([2, 6, 15], 37, [3, 1, 2, 2, 3]),   // rows of windows that end inside of registers, groups

@@ -22,6 +22,8 @@ const ROW_BLOCK: usize = 256;
 const COL_UNIT: usize = 32;
 /// Multiplications worth a task of its own: about 8 microseconds.
 const TASK: usize = 7 << 16;
+/// Multiplications in the time that it takes to read a number from the third-level cache.
+const READ: usize = 2;
 /// Tasks wanted of a product that is large enough.
 const TASKS: usize = 16;
 /// Tasks that are cut to save packing keep at least so many rows or columns.
@@ -58,6 +60,11 @@ impl Size {
     /// Multiplications.
     fn work(self) -> usize {
         self.m * self.n * self.k
+    }
+
+    /// What the product costs, in multiplications: with few rows, most of the time goes into reading the other factor.
+    fn cost(self) -> usize {
+        self.work() + READ * self.k * (self.m + self.n)
     }
 
     /// Into how many slices the sums are cut.
@@ -97,7 +104,7 @@ impl Cut {
     /// packed (each task packs its own rows once), across the columns if only `b` has, else across the longer side.
     fn new(batch: usize, size: Size, packs_a: bool, packs_b: bool) -> Cut {
         let Size { m, n, .. } = size;
-        let work = size.work();
+        let work = size.cost();
         if batch == 1 && work >= LARGE && m.max(n) >= parallel::threads() * STRIP {
             let strips = parallel::threads();
             let (rows, cols) = if m > n { (strips, 1) } else { (1, strips) };
@@ -265,7 +272,7 @@ fn run<T: Element, A: Source<T>, B: Source<T>>(
     // each element of each output, and tasks below are different parts of them.
     let compute = |a: &A, b: &B, task: Task<'_, T>| unsafe { compute(level, a, b, task) };
     let (a, b) = factors(0);
-    if outputs == 1 && m <= ROW_BLOCK && size.work() < 2 * TASK {
+    if outputs == 1 && m <= ROW_BLOCK && size.cost() < 2 * TASK {
         // The usual small product: no time for anything else.
         return compute(&a, &b, Task { ks: 0..k, rows: 0..m, cols: 0..n, c: start.at(0), c_row, transposed, epilogue });
     }

@@ -55,6 +55,22 @@ fn any(rng: &mut SmallRng) -> Pool2d {
 }
 
 #[test]
+fn maxima_of_whole_planes_are_those_of_windows() {
+    let mut rng = SmallRng::seed_from_u64(7);
+    for _ in 0..200 {
+        let input = [rng.random_range(1..10), rng.random_range(1..10)];
+        let geometry = Pool2d { planes: rng.random_range(1..50), input, kernel: input, ..TWO };
+        let numbers = [f32::NAN, -0.0, 0.0, 1.0, -f32::INFINITY];
+        let x: Vec<f32> = (0..geometry.input_len()).map(|_| numbers[rng.random_range(0..5)]).collect();
+        let (mut y, mut argmax) = (vec![7.0; geometry.planes], vec![7; geometry.planes]);
+        max_forward(&geometry, &x, &mut y, &mut argmax);
+        let (mut expected, mut places) = (y.clone(), argmax.clone());
+        simd::dispatch(Max(&geometry, &x, &mut expected, &mut places));
+        assert!(argmax == places && y.iter().zip(&expected).all(|(a, b)| a.to_bits() == b.to_bits()), "{geometry:?}");
+    }
+}
+
+#[test]
 fn maxima_agree_with_the_definition() {
     let mut rng = SmallRng::seed_from_u64(1);
     for _ in 0..500 {

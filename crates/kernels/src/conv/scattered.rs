@@ -1,0 +1,106 @@
+//! The gradient of the input as a plain product, whose numbers are added up where the elements of windows meet.
+//!
+//! ```text
+//! M[window, (c,u,v)] = sum over o of G[o, window] W[o, (c,u,v)]       dx[c, i s + u d - p, j s + v d - p] += M[(i,j), (c,u,v)]
+//! ```
+//!
+//! Both factors stand in memory as the product wants them: no weight is turned, no window packed. What it costs instead is a sum
+//! over `M`, with the channels side by side: little, where `G` has many channels. Each element of `dx` is summed over the windows
+//! in order.
+
+use super::strip::{from_lanes, to_lanes};
+use super::{Conv2d, shared::Shared};
+use crate::gemm::registers::{LaneKernel, dispatch};
+use crate::gemm::{Element, Epilogue, Lane, MAX_LANES, Mat, MatsMut, gemm_here};
+use crate::{Accum, Buffer, Real, parallel};
+
+/// Channels of a piece of work, at most: whole registers of products for any window.
+const CHANNELS: usize = 32;
+
+/// Terms of the sums, at least, that make up for adding up the products.
+const TERMS: usize = 64;
+
+/// Whether this path computes the gradient of the input in less time than others.
+pub(super) fn applies(geometry: &Conv2d) -> bool {
+    // Registers that are not full of channels cost as much as those that are.
+    let full = geometry.group_in().next_multiple_of(MAX_LANES);
+    geometry.stride != [1, 1] && geometry.group_out() * geometry.group_in() >= TERMS * full
+}
+
+/// [`input_grad`](super::input_grad) where this path [`applies`]. Pieces: some channels of a sample.
+pub(super) fn input_grad<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &mut [T]) {
+    let [oh, ow] = geometry.output();
+    let (group_in, group_out, taps) = (geometry.group_in(), geometry.group_out(), geometry.taps());
+    let (plane, size) = (oh * ow, geometry.input_plane());
+    let parts = group_in.div_ceil(CHANNELS);
+    let dx = Shared::new(dx);
+    parallel::for_each(geometry.batch * geometry.groups * parts, |piece| {
+        let (sample, group, part) = (piece / parts / geometry.groups, piece / parts % geometry.groups, piece % parts);
+        let channels = part * CHANNELS..group_in.min((part + 1) * CHANNELS);
+        let columns = channels.len() * taps;
+        let g = &g[(sample * geometry.out_channels + group * group_out) * plane..];
+        let w = &w[(group * group_out * group_in + channels.start) * taps..];
+        let mut products = Buffer::unspecified(plane * columns);
+        let (g, w) = (Mat::new(g, plane, group_out, 1, plane), Mat::new(w, group_out, columns, group_in * taps, 1));
+        gemm_here(g, w, &mut MatsMut::row_major(&mut products, plane, columns), Epilogue::plain(Accum::Replace));
+        let at = (sample * geometry.in_channels + group * group_in + channels.start) * size;
+        // SAFETY: each piece has its own channels of its own sample.
+        let dx = unsafe { dx.part(at, channels.len() * size) };
+        dispatch(Scatter { geometry, products: &products, dx });
+    });
+}
+
+/// Adds up the products of some channels.
+struct Scatter<'a, T> {
+    geometry: &'a Conv2d,
+    /// `[window, (c, u, v)]`.
+    products: &'a [T],
+    dx: &'a mut [T],
+}
+
+impl<T: Real> LaneKernel<T> for Scatter<'_, T> {
+    #[inline(always)]
+    unsafe fn run<L: Lane<Num = T>>(self) {
+        let Scatter { geometry, products, dx } = self;
+        let Conv2d { input: [_, width], kernel, stride, padding, dilation, .. } = *geometry;
+        let ([oh, ow], size, taps) = (geometry.output(), geometry.input_plane(), geometry.taps());
+        let channels = dx.len() / size;
+        assert!(products.len() == oh * ow * channels * taps, "a product for each element of each window");
+        // Elements of a window that starts at `at`, counted from the padding on, which lie in the image.
+        let inside = |at: usize, d: usize| {
+            let first = padding[d].saturating_sub(at).div_ceil(dilation[d]);
+            let end = (padding[d] + geometry.input[d]).saturating_sub(at).div_ceil(dilation[d]);
+            first..end.clamp(first, kernel[d].max(first))
+        };
+        let mut sums = Buffer::unspecified(size * L::LANES);
+        let mut window = Buffer::unspecified(taps * L::LANES);
+        for first in (0..channels).step_by(L::LANES) {
+            let count = L::LANES.min(channels - first);
+            sums.fill(T::ZERO);
+            for i in 0..oh {
+                let rows = inside(i * stride[0], 0);
+                for j in 0..ow {
+                    let columns = inside(j * stride[1], 1);
+                    let from = products[((i * ow + j) * channels + first) * taps..].as_ptr();
+                    // SAFETY: the caller entered `L`; a window has products for `count` channels, `window` a register for
+                    // each of its elements, and `sums` one for each place in the image, where `rows` and `columns` are.
+                    unsafe {
+                        to_lanes::<L>(from, taps, count, taps, window.as_mut_ptr());
+                        for u in rows.clone() {
+                            let row = (i * stride[0] + u * dilation[0] - padding[0]) * width;
+                            for v in columns.clone() {
+                                let place = row + j * stride[1] + v * dilation[1] - padding[1];
+                                let to = sums.as_mut_ptr().add(place * L::LANES);
+                                let product = L::load(window.as_ptr().add((u * kernel[1] + v) * L::LANES));
+                                L::load(to).add(product).store(to);
+                            }
+                        }
+                    }
+                }
+            }
+            let planes = &mut dx[first * size..][..count * size];
+            // SAFETY: the caller entered `L`; there are `count` planes, and a register of sums for each of their places.
+            unsafe { from_lanes::<L>(sums.as_ptr(), count, size, planes.as_mut_ptr(), size) };
+        }
+    }
+}
