@@ -5,11 +5,14 @@
 
 With --weights the nets and their inputs are read from the files that the runner's --export has written, so that both sides
 start from the same numbers; the losses of the first steps then show that both compute the same thing.
+
+gemm_MxKxN measures that product; a t behind it transposes the second factor, a T the first, as in the kernels' `gemm_rate`.
 """
 
 import argparse
 import json
 import os
+import re
 import resource
 import statistics
 import struct
@@ -231,7 +234,9 @@ def measure(name, step, flops=None):
 
 
 def gemm(name, m, k, n):
-    a, b, c = torch.randn(m, k), torch.randn(k, n), torch.empty(m, n)
+    a = torch.randn(k, m).T if name.endswith("T") else torch.randn(m, k)
+    b = torch.randn(n, k).T if name.endswith("t") else torch.randn(k, n)
+    c = torch.empty(m, n)
 
     def step():
         torch.mm(a, b, out=c)
@@ -273,6 +278,9 @@ def infer(name, build, make_x):
 
 def main():
     torch.set_num_threads(args.threads)
+    for name in args.prefix:
+        if sides := re.fullmatch(r"gemm_(\d+)x(\d+)x(\d+)[tT]?", name):
+            GEMMS[name] = tuple(map(int, sides.groups()))
     tables = ((gemm, GEMMS), (train, TRAINING), (infer, INFERENCE))
     for run, table in tables:
         for name, arguments in table.items():
