@@ -37,7 +37,7 @@ def family(symbol):
     """The family that a symbol's samples belong to; none for the measurement itself."""
     # A kernel's entry is called after the instruction set, and generic over the kernel.
     entry = re.search(r"(?:simd|lane::x86)::(?:avx\w+|portable)::<(.*)", symbol)
-    module = re.search(r"chainrule_kernels::(?:simd::)?(\w+)", entry.group(1) if entry else symbol)
+    module = re.search(r"chainrule_kernels::(?!gemm::registers)(?:simd::)?(\w+)", entry.group(1) if entry else symbol)
     if module:
         if module.group(1) == "peak":
             return None
