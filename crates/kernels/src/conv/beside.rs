@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use super::abreast::{inputs, lay};
 use super::planes::{Layout, Rows};
-use super::{Conv2d, shared::Shared};
+use super::{Conv2d, shared::Shared, shares::Shares};
 use crate::gemm::registers::{LaneKernel, dispatch};
 use crate::gemm::{Apart, Element, Epilogue, Lane, MAX_LANES, Mat, MatsMut, Size, Source, gemm_packed};
 use crate::simd::Level;
@@ -21,8 +21,6 @@ use crate::{Accum, Buffer, Real, parallel, simd};
 const WIDE: usize = 192;
 /// Columns that are computed together, about.
 const STRIP: usize = 512;
-/// Pieces of work, at least, if there are as many blocks of samples.
-const PIECES: usize = 8;
 
 /// The most output channels.
 const OUTPUTS: usize = 128;
@@ -127,21 +125,20 @@ pub(super) fn weight_grad<T: Element>(geometry: &Conv2d, x: &[T], g: &[T], dw: &
     let (layout, shifts) = inputs(geometry);
     let places = layout.rows * layout.pitch;
     let strip = (STRIP / taps).next_multiple_of(MAX_LANES).min(group_in);
-    let strips = group_in.div_ceil(strip);
     let together = WIDE.div_ceil(plane).min(geometry.batch);
     let count = geometry.batch.div_ceil(together);
-    let shares = PIECES.div_ceil(strips * geometry.groups).min(count);
-    let mut partial = Buffer::unspecified(shares * dw.len());
+    let shares = Shares::new(geometry, strip, count);
+    let mut partial = Buffer::unspecified(shares.count * dw.len());
     let out = Shared::new(&mut partial);
-    parallel::for_each(shares * geometry.groups * strips, |piece| {
-        let (share, group, part) = (piece / strips / geometry.groups, piece / strips % geometry.groups, piece % strips);
-        let channels = part * strip..group_in.min((part + 1) * strip);
+    parallel::for_each(shares.pieces(), |i| {
+        let piece = shares.piece(i);
+        let (group, channels) = (piece.group, piece.channels.clone());
         let width = channels.len().next_multiple_of(MAX_LANES);
         let mut laid = Buffer::zeroed(together * width * places);
         let mut moves = vec![0; together * plane];
         let mut room = Buffer::unspecified(group_out * together * plane);
         let mut sum = Buffer::unspecified(group_out * taps * width);
-        for block in count * share / shares..count * (share + 1) / shares {
+        for block in piece.blocks.clone() {
             let samples = block * together..geometry.batch.min((block + 1) * together);
             let columns = samples.len() * plane;
             let (moves, first) = (&mut moves[..columns], group * group_in);
@@ -161,13 +158,13 @@ pub(super) fn weight_grad<T: Element>(geometry: &Conv2d, x: &[T], g: &[T], dw: &
             }
             let gradients = Mat::row_major(&room, group_out, columns);
             let windows = Windows { laid: &laid, moves, shifts: &shifts, channels: width, places };
-            let accum = if block == count * share / shares { Accum::Replace } else { Accum::Add };
+            let accum = if block == piece.blocks.start { Accum::Replace } else { Accum::Add };
             let size = Size { m: group_out, n: taps * width, k: columns };
             let mut sum = MatsMut::row_major(&mut sum, size.m, size.n);
             gemm_packed(simd::level(), size, |_| (gradients, windows), &mut sum, Epilogue::plain(accum));
         }
         for (o, row) in sum.chunks_exact(taps * width).enumerate() {
-            let at = ((share * geometry.out_channels + group * group_out + o) * group_in + channels.start) * taps;
+            let at = shares.place(&piece, o);
             // SAFETY: each piece has its own share, outputs and channels.
             let to = unsafe { out.part(at, channels.len() * taps) };
             for (c, to) in to.chunks_exact_mut(taps).enumerate() {

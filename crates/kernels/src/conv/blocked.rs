@@ -16,7 +16,7 @@ use std::ops::Range;
 
 use super::planes::{Rows, Turned, inputs};
 use super::windows::{ByElement, ByWindow, Windows, lay};
-use super::{Conv2d, shared::Shared};
+use super::{Conv2d, shared::Shared, shares::Shares};
 use crate::gemm::registers::dispatch;
 use crate::gemm::{Element, Epilogue, Mat, MatsMut, Size, gemm_packed};
 use crate::{Accum, Buffer, parallel, simd};
@@ -25,8 +25,6 @@ use crate::{Accum, Buffer, parallel, simd};
 const WIDE: usize = 192;
 /// Columns of the gradient of the weights that are computed together.
 const STRIP: usize = 512;
-/// Pieces of the gradient of the weights, at least, if there are as many blocks of samples.
-const PIECES: usize = 8;
 
 /// How many samples are put together, and how many blocks of them there are, of nearly the same size.
 fn blocks(geometry: &Conv2d, plane: usize) -> (usize, usize) {
@@ -185,18 +183,17 @@ pub(super) fn weight_grad<T: Element>(geometry: &Conv2d, x: &[T], g: &[T], dw: &
     let plane = oh * ow;
     let (layout, shifts) = inputs(geometry);
     let strip = (STRIP / taps).clamp(1, group_in);
-    let strips = group_in.div_ceil(strip);
     let bases = bases(strip, layout.len(), &shifts);
     let (together, count) = blocks(geometry, plane);
-    let shares = PIECES.div_ceil(strips * geometry.groups).min(count);
-    let mut partial = Buffer::unspecified(shares * dw.len());
+    let shares = Shares::new(geometry, strip, count);
+    let mut partial = Buffer::unspecified(shares.count * dw.len());
     let out = Shared::new(&mut partial);
-    parallel::for_each(shares * geometry.groups * strips, |piece| {
-        let (share, group, part) = (piece / strips / geometry.groups, piece / strips % geometry.groups, piece % strips);
-        let channels = part * strip..group_in.min((part + 1) * strip);
+    parallel::for_each(shares.pieces(), |i| {
+        let piece = shares.piece(i);
+        let (group, channels) = (piece.group, piece.channels.clone());
         let bases = &bases[..channels.len() * taps];
         let mut sum = Buffer::unspecified(group_out * bases.len());
-        for block in count * share / shares..count * (share + 1) / shares {
+        for block in piece.blocks.clone() {
             let samples = samples(geometry, together, block);
             let laid = lay(&layout, samples.len() * channels.len(), |i| {
                 let sample = (samples.start + i / channels.len()) * geometry.in_channels;
@@ -219,14 +216,14 @@ pub(super) fn weight_grad<T: Element>(geometry: &Conv2d, x: &[T], g: &[T], dw: &
                 }
                 Mat::row_major(&room, group_out, columns)
             };
-            let accum = if block == count * share / shares { Accum::Replace } else { Accum::Add };
+            let accum = if block == piece.blocks.start { Accum::Replace } else { Accum::Add };
             let size = Size { m: group_out, n: bases.len(), k: windows.count() };
             let mut sum = MatsMut::row_major(&mut sum, size.m, size.n);
             let factors = |_| (gradients, ByElement(windows));
             gemm_packed(simd::level(), size, factors, &mut sum, Epilogue::plain(accum));
         }
         for (o, row) in sum.chunks_exact(bases.len()).enumerate() {
-            let at = ((share * geometry.out_channels + group * group_out + o) * group_in + channels.start) * taps;
+            let at = shares.place(&piece, o);
             // SAFETY: each piece has its own share, outputs and channels.
             unsafe { out.part(at, row.len()) }.copy_from_slice(row);
         }

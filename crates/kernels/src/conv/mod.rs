@@ -12,7 +12,9 @@
 //!
 //! The paths, one file each: `blocked` (any geometry: windows, packed as they are made, times the weights), `winograd` (3x3,
 //! stride 1), `pointwise` (1x1), `depthwise` (one input channel to a group; `abreast` where planes are small), and the
-//! definition itself in [`reference`](mod@reference), for tests. `scattered` is the gradient of the input for windows with a stride, `beside` that of the weights for few outputs. `planes`, `windows` and `strip` lay images out for them.
+//! definition itself in [`reference`](mod@reference), for tests. `scattered` is the gradient of the input for windows with a
+//! stride, `beside` that of the weights for few outputs, cut as in `blocked` by `shares`. `planes`, `windows` and `strip` lay images
+//! out for them.
 
 use std::ops::Range;
 
@@ -28,6 +30,7 @@ mod pointwise;
 pub mod reference;
 mod scattered;
 mod shared;
+mod shares;
 pub(crate) mod strip;
 #[cfg(test)]
 mod tests;
