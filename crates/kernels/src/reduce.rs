@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 
 use crate::merged::{Merged, Outer};
 use crate::simd::{self, Kernel};
-use crate::{Buffer, Real, View, parallel};
+use crate::{Buffer, Real, View, lanes, parallel};
 
 concrete! {
     <T> trait ReduceKernels;
@@ -97,7 +97,7 @@ impl Fold for Minimum {
 /// Elements folded lane by lane before a pairwise step.
 const BLOCK: usize = 2048;
 /// Independent accumulators of a block: four registers of the widest level, so that no addition waits for the one before.
-const LANES: usize = 64;
+const LANES: usize = 4 * lanes::LANES;
 /// Columns folded at once.
 const STRIP: usize = 512;
 /// Elements in a piece of parallel work; a power of two times `BLOCK`, so that pieces are whole subtrees.
@@ -108,7 +108,7 @@ const ROWS: usize = 16;
 /// Folds contiguous elements.
 #[inline(always)]
 fn fold_run<T: Real, F: Fold>(run: &[T]) -> T {
-    const N: usize = LANES / 4;
+    const N: usize = lanes::LANES;
     let (groups, rest) = run.as_chunks::<LANES>();
     let mut lanes = [F::identity::<T>(); N];
     if !groups.is_empty() {
@@ -139,14 +139,7 @@ fn fold_run<T: Real, F: Fold>(run: &[T]) -> T {
     if run.len() < N {
         return last;
     }
-    let mut width = N / 2;
-    while width > 0 {
-        for i in 0..width {
-            lanes[i] = F::combine(lanes[i], lanes[i + width]);
-        }
-        width /= 2;
-    }
-    F::combine(lanes[0], last)
+    F::combine(lanes::fold(lanes, F::combine), last)
 }
 
 /// `out[i] = fold of from[i * row..][..length]`.
