@@ -3,6 +3,9 @@
 //! The pieces depend on the work alone, never on the number of threads, so results keep their bits. Work of one piece,
 //! and all work without the `rayon` feature, runs on the calling thread and wakes nobody.
 
+use std::marker::PhantomData;
+use std::ops::Range;
+
 /// How many threads share the work.
 pub fn threads() -> usize {
     #[cfg(feature = "rayon")]
@@ -147,6 +150,15 @@ unsafe impl<T: Send> Sync for Start<T> {}
 unsafe impl<T: Send> Send for Start<T> {}
 
 impl<T> Start<T> {
+    /// Where element `i` stands.
+    ///
+    /// # Safety
+    /// There is such an element.
+    unsafe fn at(&self, i: usize) -> *mut T {
+        // SAFETY: the caller's promise.
+        unsafe { self.0.add(i) }
+    }
+
     /// Chunk `i` of `size` elements of the `len` that start here.
     ///
     /// # Safety
@@ -185,6 +197,58 @@ pub fn for_each_chunk2<T: Send, U: Send>(
         // SAFETY: both outputs are borrowed for the whole call, and each index comes once.
         let (a, b) = unsafe { (start0.chunk(i, size.0, len0), start1.chunk(i, size.1, len1)) };
         work(i, a, b);
+    });
+}
+
+/// Some columns of a matrix, for one of the threads that write to it.
+pub struct Strip<'a, T> {
+    start: *mut T,
+    rows: usize,
+    cols: usize,
+    columns: Range<usize>,
+    matrix: PhantomData<&'a mut T>,
+}
+
+impl<T> Strip<'_, T> {
+    /// The columns that belong to this thread.
+    pub fn columns(&self) -> Range<usize> {
+        self.columns.clone()
+    }
+
+    /// The elements of a row in some of these columns.
+    ///
+    /// # Panics
+    /// If there is no such row, or a column belongs to others.
+    #[inline(always)]
+    pub fn row(&mut self, row: usize, columns: Range<usize>) -> &mut [T] {
+        let inside =
+            self.columns.start <= columns.start && columns.start <= columns.end && columns.end <= self.columns.end;
+        assert!(row < self.rows && inside, "these elements are not in the strip");
+        // SAFETY: the matrix has this row and these columns, and no other strip has the columns (see `for_each_strip`).
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(row * self.cols + columns.start), columns.len()) }
+    }
+}
+
+/// Cuts each of the matrices of `rows x cols` elements in `out` into strips of `width` columns (the last may be narrower) and
+/// calls `work(matrix, strip)` for each, in any order.
+///
+/// # Panics
+/// If a size is 0 or `out` is not whole matrices.
+pub fn for_each_strip<T: Send>(
+    out: &mut [T],
+    rows: usize,
+    cols: usize,
+    width: usize,
+    work: impl Fn(usize, Strip<'_, T>) + Sync + Send,
+) {
+    assert!(out.len().is_multiple_of(rows * cols), "{} elements are not whole matrices of {rows} x {cols}", out.len());
+    let (start, strips) = (Start(out.as_mut_ptr()), cols.div_ceil(width));
+    for_each(out.len() / (rows * cols) * strips, |i| {
+        let (matrix, strip) = (i / strips, i % strips);
+        let columns = strip * width..cols.min((strip + 1) * width);
+        // SAFETY: the matrix lies inside `out`, which is borrowed for the whole call; each of its columns is in one strip.
+        let start = unsafe { start.at(matrix * rows * cols) };
+        work(matrix, Strip { start, rows, cols, columns, matrix: PhantomData });
     });
 }
 

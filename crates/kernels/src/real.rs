@@ -51,6 +51,7 @@ pub trait Real:
     + crate::scan::ScanKernels<Self>
     + crate::rows::RowKernels<Self>
     + crate::softmax::SoftmaxKernels<Self>
+    + crate::softmax::columns::ColumnKernels<Self>
     + crate::sort::SortKernels<Self>
     + crate::update::UpdateKernels<Self>
     + crate::update::VectorKernels<Self>

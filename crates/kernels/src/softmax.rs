@@ -11,6 +11,8 @@
 //! No exponent is positive, so nothing overflows; the term of the maximum is 1, so `s >= 1` and nothing is divided by
 //! zero. A row of negative infinities, or with NaN or positive infinity in it, gives NaN, as in PyTorch.
 
+pub mod columns;
+
 use crate::lanes;
 use crate::simd::{self, Kernel};
 use crate::{Real, parallel};

@@ -7,7 +7,7 @@
 //! | shapes | any; each line along the dimension on its own |
 //! | saved | `y` |
 
-use super::softmax::{rows1, rows2};
+use super::softmax::{lines1, lines2, stands_apart};
 use crate::{Dims, Inputs, Op, OpInfo, SavedOutput, Tensor};
 use chainrule_kernels::{Real, softmax};
 
@@ -21,16 +21,17 @@ pub(super) static INFO: OpInfo = OpInfo {
 #[derive(Debug)]
 struct LogSoftmax<T: Real> {
     y: SavedOutput<T>,
+    dim: usize,
 }
 
 impl<T: Real> Op<T> for LogSoftmax<T> {
     fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
         if inputs.is_tracked() {
             let y = self.y.get(inputs);
-            inputs.add(0, || &grad - y.exp() * grad.sum_dim(-1, true));
+            inputs.add(0, || &grad - y.exp() * grad.sum_dim(self.dim, true));
         } else {
             let y = self.y.value();
-            inputs.add(0, || rows2(y, &grad, softmax::log_softmax_backward));
+            inputs.add(0, || lines2(y, &grad, self.dim, true, softmax::log_softmax_backward));
         }
     }
 }
@@ -47,12 +48,12 @@ impl<T: Real> Tensor<T> {
         if self.rank() == 0 {
             return self.unsqueeze(0).log_softmax(0).squeeze(0);
         }
-        if dim + 1 != self.rank() {
+        if dim + 1 != self.rank() && !stands_apart(self, dim) {
             return self.transpose(dim, -1).log_softmax(-1).transpose(dim, -1);
         }
-        let value = rows1(self, softmax::log_softmax);
+        let value = lines1(self, dim, true, softmax::log_softmax);
         let y = SavedOutput::new(&value);
-        Self::from_op(&INFO, value, &[self], || LogSoftmax { y })
+        Self::from_op(&INFO, value, &[self], || LogSoftmax { y, dim })
     }
 }
 
@@ -72,6 +73,8 @@ mod tests {
     fn gradcheck() {
         check::unary(|x| if x.rank() > 0 { x.log_softmax(-1) } else { x.clone() }, -1.0, 1.0);
         let x = check::random([2, 3, 4], -1.0, 1.0);
+        check::gradients(|x| x[0].log_softmax(1), &[&x]);
+        let x = check::random([2, 3, 4, 5], -1.0, 1.0);
         check::gradients(|x| x[0].log_softmax(1), &[&x]);
     }
 

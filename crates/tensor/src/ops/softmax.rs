@@ -10,7 +10,8 @@
 //! Subtracting the maximum changes nothing but keeps every exponent at most 0: it never overflows.
 
 use crate::{Dims, Inputs, Op, OpInfo, SavedOutput, Tensor};
-use chainrule_kernels::{Real, softmax};
+use chainrule_kernels::softmax::{self, columns};
+use chainrule_kernels::Real;
 
 pub(super) static INFO: OpInfo = OpInfo {
     name: "softmax",
@@ -22,33 +23,60 @@ pub(super) static INFO: OpInfo = OpInfo {
 #[derive(Debug)]
 struct Softmax<T: Real> {
     y: SavedOutput<T>,
+    dim: usize,
 }
 
 impl<T: Real> Op<T> for Softmax<T> {
     fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
         if inputs.is_tracked() {
             let y = self.y.get(inputs);
-            inputs.add(0, || &y * (&grad - (&grad * &y).sum_dim(-1, true)));
+            inputs.add(0, || &y * (&grad - (&grad * &y).sum_dim(self.dim, true)));
         } else {
             let y = self.y.value();
-            inputs.add(0, || rows2(y, &grad, softmax::softmax_backward));
+            inputs.add(0, || lines2(y, &grad, self.dim, false, softmax::softmax_backward));
         }
     }
 }
 
-/// Applies a row kernel to the last dimension, untracked.
-pub(super) fn rows1<T: Real>(x: &Tensor<T>, kernel: impl Fn(&[T], usize, &mut [T])) -> Tensor<T> {
-    let cols = x.shape()[x.rank() - 1];
-    Tensor::build(x.shape().clone(), |out| {
-        if cols > 0 {
-            kernel(&x.to_slice(), cols, out);
-        }
+/// Whether lines along a dimension stand side by side such that kernels of columns are faster than turned copies.
+pub(super) fn stands_apart<T: Real>(x: &Tensor<T>, dim: usize) -> bool {
+    x.shape()[dim + 1..].iter().product::<usize>() >= columns::LEAST_COLUMNS
+}
+
+/// A softmax, or its logarithm, along a dimension which is the last or [`stands_apart`], untracked.
+pub(super) fn lines1<T: Real>(
+    x: &Tensor<T>,
+    dim: usize,
+    log: bool,
+    of_rows: impl Fn(&[T], usize, &mut [T]),
+) -> Tensor<T> {
+    let (len, cols) = extent(x, dim);
+    Tensor::build(x.shape().clone(), |out| match cols {
+        _ if out.is_empty() => {}
+        1 => of_rows(&x.to_slice(), len, out),
+        _ => columns::softmax(log, &x.to_slice(), len, cols, out),
     })
 }
 
-/// Applies a row kernel of two inputs of one shape to the last dimension, untracked.
-pub(super) fn rows2<T: Real>(a: &Tensor<T>, b: &Tensor<T>, kernel: impl Fn(&[T], &[T], usize, &mut [T])) -> Tensor<T> {
-    rows1(a, |a, cols, out| kernel(a, &b.to_slice(), cols, out))
+/// The gradient of [`lines1`]'s input, from its output `y` and the gradient of that, untracked.
+pub(super) fn lines2<T: Real>(
+    y: &Tensor<T>,
+    grad: &Tensor<T>,
+    dim: usize,
+    log: bool,
+    of_rows: impl Fn(&[T], &[T], usize, &mut [T]),
+) -> Tensor<T> {
+    let (len, cols) = extent(y, dim);
+    Tensor::build(y.shape().clone(), |out| match cols {
+        _ if out.is_empty() => {}
+        1 => of_rows(&y.to_slice(), &grad.to_slice(), len, out),
+        _ => columns::softmax_backward(log, &y.to_slice(), &grad.to_slice(), len, cols, out),
+    })
+}
+
+/// The length of a line along a dimension, and how many stand side by side.
+fn extent<T: Real>(x: &Tensor<T>, dim: usize) -> (usize, usize) {
+    (x.shape()[dim], x.shape()[dim + 1..].iter().product())
 }
 
 impl<T: Real> Tensor<T> {
@@ -62,12 +90,12 @@ impl<T: Real> Tensor<T> {
         if self.rank() == 0 {
             return self.unsqueeze(0).softmax(0).squeeze(0);
         }
-        if dim + 1 != self.rank() {
+        if dim + 1 != self.rank() && !stands_apart(self, dim) {
             return self.transpose(dim, -1).softmax(-1).transpose(dim, -1);
         }
-        let value = rows1(self, softmax::softmax);
+        let value = lines1(self, dim, false, softmax::softmax);
         let y = SavedOutput::new(&value);
-        Self::from_op(&INFO, value, &[self], || Softmax { y })
+        Self::from_op(&INFO, value, &[self], || Softmax { y, dim })
     }
 }
 
@@ -88,6 +116,8 @@ mod tests {
         let x = check::random([2, 3, 4], -1.0, 1.0);
         check::gradients(|x| x[0].softmax(1), &[&x]);
         check::gradients(|x| x[0].t().softmax(0), &[&x]);
+        let x = check::random([2, 3, 4, 5], -1.0, 1.0);
+        check::gradients(|x| x[0].softmax(1), &[&x]);
     }
 
     #[test]
