@@ -21,6 +21,7 @@ pub mod attention;
 pub mod buffer;
 pub mod conv;
 pub mod ctc;
+mod fold;
 pub mod gemm;
 pub mod index;
 mod lanes;
@@ -43,8 +44,10 @@ pub mod scan;
 pub mod simd;
 pub mod softmax;
 pub mod sort;
+mod source;
 mod strided;
 mod system;
+mod turn;
 pub mod update;
 pub mod view;
 
