@@ -223,7 +223,8 @@ macro_rules! real {
             }
             #[inline(always)]
             fn powf(self, exponent: Self) -> Self {
-                $t::powf(self, exponent)
+                use $math as math;
+                math::powf(self, exponent)
             }
             #[inline(always)]
             fn powi(self, exponent: i32) -> Self {
