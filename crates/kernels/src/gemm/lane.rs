@@ -29,12 +29,20 @@ pub(crate) trait Lane: Copy {
     /// Rows of the lowest tile that can copy what it reads of `b` for the tiles below.
     const COPIES: usize = Self::ROWS - 2;
 
+    /// The register for the last columns of a product, where they fill no more of one than this.
+    type Narrow: super::edge::Edge<Num = Self::Num>;
+    /// Whether loading and storing some of the lanes is as fast as all of them.
+    const MASKS: bool;
+
     /// Runs a kernel where the compiler may use these registers.
     unsafe fn enter<K: Kernel>(kernel: K) -> K::Output;
     /// Computes a tile of 1 to `ROWS` rows, with the promises of [`tile::compute`](super::tile::compute).
     unsafe fn compute(tile: &Tile<Self::Num>);
     /// Computes a tile of 1 to `ROWS` rows whose rows of `b` stand where [`Apart`] says, with the same promises.
     unsafe fn compute_apart(tile: &Tile<Self::Num>, b: &Apart<Self::Num>);
+    /// Computes a tile of 1 to `ROWS` rows and up to one register of columns, with the same promises: `b` is read where it has
+    /// these columns, and no further.
+    unsafe fn compute_edge(tile: &Tile<Self::Num>);
     /// The same number in every lane.
     unsafe fn splat(x: Self::Num) -> Self;
     /// `LANES` numbers from memory, of any alignment.
@@ -83,6 +91,8 @@ impl<T: Real> Lane for One<T> {
     type Num = T;
     const LANES: usize = 1;
     const ROWS: usize = 4;
+    type Narrow = Self;
+    const MASKS: bool = false;
 
     unsafe fn enter<K: Kernel>(kernel: K) -> K::Output {
         kernel.run()
