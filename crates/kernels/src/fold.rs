@@ -264,7 +264,7 @@ impl<T: Lanes> Kernel for Rows<'_, T> {
                     let from = &from[i * row_step..];
                     match step {
                         0 => row.fill(from[0]),
-                        1 => row.copy_from_slice(&from[..width]),
+                        1 => strided::copy(&from[..width], row),
                         _ => strided::gather(step, from, row, |to, x| *to = x),
                     }
                 }

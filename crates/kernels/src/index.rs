@@ -12,7 +12,7 @@
 
 use crate::simd::{self, Kernel};
 use crate::view::Index;
-use crate::{Real, View, parallel, rows};
+use crate::{Real, View, parallel, rows, strided};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether all indices are below a size.
@@ -145,10 +145,18 @@ fn rows_of(tables: &[Vec<usize>]) -> (&[Vec<usize>], Row<'_>) {
 
 /// Calls `row(r, offset)` for `count` rows from row `first` on: `offset` is the sum of the outer tables' entries.
 fn for_rows(outer: &[Vec<usize>], first: usize, count: usize, mut row: impl FnMut(usize, usize)) {
+    let Some((last, outer)) = outer.split_last() else {
+        return (first..first + count).for_each(|r| row(r, 0));
+    };
     let shape: Vec<usize> = outer.iter().map(Vec::len).collect();
-    let mut index = Index::at(&shape, first);
-    for r in first..first + count {
-        row(r, index.get().iter().zip(outer).map(|(&i, table)| table[i]).sum());
+    let mut index = Index::at(&shape, first / last.len());
+    let (mut r, end) = (first, first + count);
+    while r < end {
+        let base: usize = index.get().iter().zip(outer).map(|(&i, table)| table[i]).sum();
+        for at in last.iter().skip(r % last.len()).take(end - r) {
+            row(r, base + at);
+            r += 1;
+        }
         index.next(&shape);
     }
 }
@@ -204,10 +212,10 @@ fn take_impl<T: Real>(src: &[T], tables: &[Vec<usize>], out: &mut [T]) {
                     for stretch in stretches {
                         let (to, rest) = out.split_at_mut(stretch.len);
                         let from = &src[offset..][stretch.range()];
-                        if stretch.backward {
-                            simd::dispatch(Backward(from, to))
-                        } else {
-                            to.copy_from_slice(from)
+                        match stretch.backward {
+                            _ if stretch.len == 1 => to[0] = from[0],
+                            true => simd::dispatch(Backward(from, to)),
+                            false => strided::copy(from, to),
                         }
                         out = rest;
                     }
@@ -236,7 +244,11 @@ fn put_add_impl<T: Real>(src: &[T], tables: &[Vec<usize>], sum: &mut [T]) {
                     let mut src = src;
                     for stretch in stretches {
                         let (from, rest) = src.split_at(stretch.len);
-                        simd::dispatch(Add { from, backward: stretch.backward, sum: &mut sum[at..][stretch.range()] });
+                        let sum = &mut sum[at..][stretch.range()];
+                        match stretch.len {
+                            1 => sum[0] += from[0],
+                            _ => simd::dispatch(Add { from, backward: stretch.backward, sum }),
+                        }
                         src = rest;
                     }
                 }

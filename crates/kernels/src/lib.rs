@@ -33,6 +33,7 @@ pub mod moments;
 pub mod norm;
 pub mod parallel;
 pub mod peak;
+pub mod place;
 pub mod pool;
 pub mod random;
 pub mod real;

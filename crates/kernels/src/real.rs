@@ -55,6 +55,7 @@ pub trait Real:
     + crate::update::UpdateKernels<Self>
     + crate::update::VectorKernels<Self>
     + crate::view::ViewKernels<Self>
+    + crate::place::PartKernels<Self>
     + crate::conv::ConvKernels<Self>
     + crate::pool::PoolKernels<Self>
     + crate::pool::PlaceKernels<Self>
