@@ -9,50 +9,12 @@
 //! | stand apart | one by one |
 
 use crate::gemm::Lanes;
+use crate::merged::{Merged, Sizes};
 use crate::simd::{self, Kernel};
 use crate::{View, strided, turn::turn};
-use std::ops::{Deref, DerefMut};
 
 /// Steps of a turned view that fill a line of the cache.
 const TOGETHER: usize = 16;
-
-/// A list of sizes. Up to 8 take no memory.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Sizes {
-    small: [usize; 8],
-    large: Vec<usize>,
-    len: usize,
-}
-
-impl Sizes {
-    fn zeros(len: usize) -> Self {
-        Sizes { small: [0; 8], large: if len > 8 { vec![0; len] } else { Vec::new() }, len }
-    }
-
-    fn push(&mut self, size: usize) {
-        if self.len == 8 {
-            self.large = self.small.to_vec();
-        }
-        if self.len < 8 {
-            self.small[self.len] = size
-        } else {
-            self.large.push(size)
-        }
-        self.len += 1;
-    }
-}
-
-impl Deref for Sizes {
-    type Target = [usize];
-    fn deref(&self) -> &[usize] {
-        if self.len > 8 { &self.large } else { &self.small[..self.len] }
-    }
-}
-impl DerefMut for Sizes {
-    fn deref_mut(&mut self) -> &mut [usize] {
-        if self.len > 8 { &mut self.large } else { &mut self.small[..self.len] }
-    }
-}
 
 /// A row-major counter over a shape. Ranks up to 8 take no memory.
 pub(crate) struct Index(Sizes);
@@ -107,16 +69,7 @@ pub(crate) struct Folded<'a, T> {
 
 impl<'a, T: Copy> Folded<'a, T> {
     pub(crate) fn new(view: View<'a, T>) -> Self {
-        let (mut shape, mut strides) = (Sizes::default(), Sizes::default());
-        for (&n, &stride) in view.shape().iter().zip(view.strides()).filter(|&(&n, _)| n != 1) {
-            match (shape.last_mut(), strides.last_mut()) {
-                (Some(size), Some(outer)) if *outer == n * stride => (*size, *outer) = (*size * n, stride),
-                _ => {
-                    shape.push(n);
-                    strides.push(stride);
-                }
-            }
-        }
+        let Merged { mut shape, mut strides } = Merged::new(view.shape(), view.strides());
         while shape.len() < 2 {
             shape.push(1);
             strides.push(1);
