@@ -4,7 +4,7 @@
 //! tile of accumulators the register file can hold; [`Lane::enter`] runs a [`Kernel`] in a function that may use the
 //! registers. All other methods are `#[inline(always)]` and belong inside such a run.
 
-use super::apart::Apart;
+use super::apart::{Apart, RowsApart};
 use super::tile::{Tile, heights};
 use crate::Real;
 use crate::simd::Kernel;
@@ -26,7 +26,7 @@ pub(crate) trait Lane: Copy {
     const LANES: usize;
     /// Rows of the tallest tile of two registers a row whose accumulators, with three more registers, fit the CPU's.
     const ROWS: usize;
-    /// Rows of the lowest tile that can copy what it reads of `b` for the tiles below.
+    /// Rows of the lowest tile that can copy what it reads of `b` for the tiles below, or whose rows of `a` may stand apart.
     const COPIES: usize = Self::ROWS - 2;
 
     /// Runs a kernel where the compiler may use these registers.
@@ -35,6 +35,8 @@ pub(crate) trait Lane: Copy {
     unsafe fn compute(tile: &Tile<Self::Num>);
     /// Computes a tile of 1 to `ROWS` rows whose rows of `b` stand where [`Apart`] says, with the same promises.
     unsafe fn compute_apart(tile: &Tile<Self::Num>, b: &Apart<Self::Num>);
+    /// Computes a tile of `COPIES` to `ROWS` rows whose rows of `a` stand where [`RowsApart`] says, with the same promises.
+    unsafe fn compute_rows_apart(tile: &Tile<Self::Num>, a: &RowsApart<Self::Num>);
     /// The same number in every lane.
     unsafe fn splat(x: Self::Num) -> Self;
     /// `LANES` numbers from memory, of any alignment.
