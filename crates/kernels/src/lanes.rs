@@ -21,18 +21,14 @@ pub(crate) fn settle<T>(lanes: [T; LANES]) -> [T; LANES] {
     std::hint::black_box(lanes)
 }
 
-/// Combines the lanes in pairs, then pairs of pairs.
+/// Combines the lanes in pairs, then pairs of pairs. Each half is an array of its own, which is a register: in place, they would be
+/// combined one by one in memory.
 #[inline(always)]
 pub(crate) fn fold<T: Copy>(lanes: [T; LANES], combine: impl Fn(T, T) -> T) -> T {
-    let mut lanes = settle(lanes);
-    let mut width = LANES / 2;
-    while width > 0 {
-        for i in 0..width {
-            lanes[i] = combine(lanes[i], lanes[i + width]);
-        }
-        width /= 2;
-    }
-    lanes[0]
+    let lanes = settle(lanes);
+    let half: [T; LANES / 2] = std::array::from_fn(|i| combine(lanes[i], lanes[i + LANES / 2]));
+    let [a, b, c, d]: [T; LANES / 4] = std::array::from_fn(|i| combine(half[i], half[i + LANES / 4]));
+    combine(combine(a, c), combine(b, d))
 }
 
 /// The few elements after the last whole group of lanes, filled up.

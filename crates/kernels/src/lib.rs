@@ -27,6 +27,7 @@ mod lanes;
 pub mod map;
 pub mod mask;
 pub mod math;
+mod merged;
 pub mod moments;
 pub mod norm;
 pub mod parallel;

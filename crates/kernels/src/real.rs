@@ -247,11 +247,11 @@ macro_rules! real {
             }
             #[inline(always)]
             fn maximum(self, other: Self) -> Self {
-                if self > other || self != self { self } else { other }
+                if (self > other) | (self != self) { self } else { other }
             }
             #[inline(always)]
             fn minimum(self, other: Self) -> Self {
-                if self < other || self != self { self } else { other }
+                if (self < other) | (self != self) { self } else { other }
             }
             #[inline(always)]
             fn mul_add(self, a: Self, b: Self) -> Self {

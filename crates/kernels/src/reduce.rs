@@ -7,9 +7,9 @@
 
 use std::marker::PhantomData;
 
+use crate::merged::{Merged, Outer};
 use crate::simd::{self, Kernel};
-use crate::view::Index;
-use crate::{Buffer, Real, View, parallel};
+use crate::{Buffer, Real, View, lanes, parallel};
 
 concrete! {
     <T> trait ReduceKernels;
@@ -95,37 +95,110 @@ impl Fold for Minimum {
 }
 
 /// Elements folded lane by lane before a pairwise step.
-const BLOCK: usize = 512;
-/// Independent accumulators of a block: a register of the widest level.
-const LANES: usize = 16;
+const BLOCK: usize = 2048;
+/// Independent accumulators of a block: four registers of the widest level, so that no addition waits for the one before.
+const LANES: usize = 4 * lanes::LANES;
+/// Columns folded at once.
+const STRIP: usize = 512;
 /// Elements in a piece of parallel work; a power of two times `BLOCK`, so that pieces are whole subtrees.
 const PIECE: usize = 1 << 15;
 /// Rows folded one after another before a compensated step, where columns are reduced.
 const ROWS: usize = 16;
 
-struct FoldBlock<'a, T, F>(&'a [T], PhantomData<F>);
-impl<T: Real, F: Fold> Kernel for FoldBlock<'_, T, F> {
-    type Output = T;
+/// Folds contiguous elements.
+#[inline(always)]
+fn fold_run<T: Real, F: Fold>(run: &[T]) -> T {
+    const N: usize = lanes::LANES;
+    let (groups, rest) = run.as_chunks::<LANES>();
+    let mut lanes = [F::identity::<T>(); N];
+    if !groups.is_empty() {
+        // Four arrays: of one, not all would stay in registers.
+        let [mut a, mut b, mut c, mut d] = [lanes; 4];
+        for group in groups {
+            for i in 0..N {
+                a[i] = F::combine(a[i], group[i]);
+                b[i] = F::combine(b[i], group[N + i]);
+                c[i] = F::combine(c[i], group[2 * N + i]);
+                d[i] = F::combine(d[i], group[3 * N + i]);
+            }
+        }
+        for i in 0..N {
+            lanes[i] = F::combine(F::combine(a[i], b[i]), F::combine(c[i], d[i]));
+        }
+    }
+    let (parts, rest) = rest.as_chunks::<N>();
+    for part in parts {
+        for i in 0..N {
+            lanes[i] = F::combine(lanes[i], part[i]);
+        }
+    }
+    let mut last = F::identity();
+    for &x in rest {
+        last = F::combine(last, x);
+    }
+    if run.len() < N {
+        return last;
+    }
+    F::combine(lanes::fold(lanes, F::combine), last)
+}
+
+/// `out[i] = fold of from[i * row..][..length]`.
+struct FoldRuns<'a, T, F> {
+    from: &'a [T],
+    row: usize,
+    length: usize,
+    out: &'a mut [T],
+    fold: PhantomData<F>,
+}
+impl<T: Real, F: Fold> Kernel for FoldRuns<'_, T, F> {
+    type Output = ();
     #[inline(always)]
-    fn run(self) -> T {
-        let mut lanes = [F::identity::<T>(); LANES];
-        let (chunks, rest) = self.0.as_chunks::<LANES>();
-        for chunk in chunks {
-            for (lane, &x) in lanes.iter_mut().zip(chunk) {
-                *lane = F::combine(*lane, x);
+    fn run(self) {
+        for (i, out) in self.out.iter_mut().enumerate() {
+            *out = fold_run::<T, F>(&self.from[i * self.row..][..self.length]);
+        }
+    }
+}
+
+/// `out[j] = fold of rows[..][j]`.
+struct FoldRows<'a, T, F> {
+    rows: &'a [&'a [T]],
+    out: &'a mut [T],
+    fold: PhantomData<F>,
+}
+impl<T: Real, F: Fold> Kernel for FoldRows<'_, T, F> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let (groups, rest) = self.out.as_chunks_mut::<LANES>();
+        for (j, out) in groups.iter_mut().enumerate() {
+            let mut wide = [F::identity::<T>(); LANES];
+            for row in self.rows {
+                let row = &row[j * LANES..][..LANES];
+                for i in 0..LANES {
+                    wide[i] = F::combine(wide[i], row[i]);
+                }
+            }
+            *out = wide;
+        }
+        let start = groups.len() * LANES;
+        rest.fill(F::identity());
+        for row in self.rows {
+            for (out, &x) in rest.iter_mut().zip(&row[start..]) {
+                *out = F::combine(*out, x);
             }
         }
-        for (lane, &x) in lanes.iter_mut().zip(rest) {
-            *lane = F::combine(*lane, x);
+    }
+}
+
+struct Compensate<'a, T, F>(&'a mut [T], &'a mut [T], &'a [T], PhantomData<F>);
+impl<T: Real, F: Fold> Kernel for Compensate<'_, T, F> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        for ((total, lost), &x) in self.0.iter_mut().zip(self.1).zip(self.2) {
+            F::compensated(total, lost, x);
         }
-        let mut width = LANES / 2;
-        while width > 0 {
-            for i in 0..width {
-                lanes[i] = F::combine(lanes[i], lanes[i + width]);
-            }
-            width /= 2;
-        }
-        lanes[0]
     }
 }
 
@@ -133,10 +206,10 @@ impl<T: Real, F: Fold> Kernel for FoldBlock<'_, T, F> {
 struct Loops<T> {
     identity: T,
     combine: fn(T, T) -> T,
-    /// Folds a block.
-    block: fn(&[T]) -> T,
-    /// Folds a row into one of totals.
-    row: fn(&mut [T], &[T]),
+    /// Folds runs of some length, so many numbers apart, into one number each.
+    runs: fn(&[T], usize, usize, &mut [T]),
+    /// Folds rows into one.
+    rows: fn(&[&[T]], &mut [T]),
     /// Folds the totals of some rows into those of all, where the second may keep what rounding drops.
     compensated: fn(&mut [T], &mut [T], &[T]),
 }
@@ -145,9 +218,9 @@ fn reduce_with<T: Real, F: Fold>(src: View<'_, T>, kept: usize, out: &mut [T]) {
     let loops = Loops {
         identity: F::identity(),
         combine: F::combine,
-        block: |block| simd::dispatch(FoldBlock::<T, F>(block, PhantomData)),
-        row: |totals, row| simd::dispatch(FoldRow::<T, F>(totals, row, PhantomData)),
-        compensated: |totals, lost, block| simd::dispatch(Compensate::<T, F>(totals, lost, block, PhantomData)),
+        runs: |from, row, length, out| simd::dispatch(FoldRuns { from, row, length, out, fold: PhantomData::<F> }),
+        rows: |rows, out| simd::dispatch(FoldRows { rows, out, fold: PhantomData::<F> }),
+        compensated: |totals, lost, block| simd::dispatch(Compensate(totals, lost, block, PhantomData::<F>)),
     };
     reduce(&loops, src, kept, out);
 }
@@ -174,6 +247,15 @@ impl<'a, T: Real> Cascade<'a, T> {
         self.count += 1;
     }
 
+    /// Pushes the blocks of contiguous elements.
+    fn push_run(&mut self, run: &[T]) {
+        for block in run.chunks(BLOCK) {
+            let mut total = [T::ZERO];
+            (self.loops.runs)(block, 0, block.len(), &mut total);
+            self.push(total[0]);
+        }
+    }
+
     fn finish(self) -> T {
         let mut total = None;
         for level in 0..usize::BITS as usize {
@@ -190,45 +272,31 @@ impl<'a, T: Real> Cascade<'a, T> {
 
 /// Folds elements `start..end` of a view.
 fn fold_range<T: Real>(loops: &Loops<T>, view: View<'_, T>, start: usize, end: usize) -> T {
-    if let Some(slice) = view.as_slice() {
-        return fold_slice(loops, &slice[start..end]);
-    }
     let mut cascade = Cascade::new(loops);
+    if let Some(slice) = view.as_slice() {
+        cascade.push_run(&slice[start..end]);
+        return cascade.finish();
+    }
     let mut block = [T::ZERO; BLOCK];
     let mut at = start;
     while at < end {
         let block = &mut block[..BLOCK.min(end - at)];
         view.read(at, block);
-        cascade.push((loops.block)(block));
+        cascade.push_run(block);
         at += block.len();
     }
-    cascade.finish()
-}
-
-fn fold_slice<T: Real>(loops: &Loops<T>, slice: &[T]) -> T {
-    if slice.len() <= BLOCK {
-        return (loops.block)(slice);
-    }
-    let mut cascade = Cascade::new(loops);
-    slice.chunks(BLOCK).for_each(|block| cascade.push((loops.block)(block)));
     cascade.finish()
 }
 
 fn reduce<T: Real>(loops: &Loops<T>, src: View<'_, T>, kept: usize, out: &mut [T]) {
     let (kept_shape, reduced_shape) = src.shape().split_at(kept);
     let (kept_strides, reduced_strides) = src.strides().split_at(kept);
-    let rows: usize = kept_shape.iter().product();
-    let length: usize = reduced_shape.iter().product();
+    let (rows, length): (usize, usize) = (kept_shape.iter().product(), reduced_shape.iter().product());
     assert_eq!(rows, out.len(), "reduce: the output does not match the kept dimensions");
     if rows == 0 || length == 0 {
         return out.fill(loops.identity);
     }
     let data = src.data();
-    let columns_adjacent = kept > 0 && kept_strides[kept - 1] == 1 && kept_shape[kept - 1] >= 8;
-    let rows_adjacent = reduced_strides.last() == Some(&1) && reduced_shape.last() > Some(&1);
-    if columns_adjacent && !rows_adjacent {
-        return columns(loops, src, kept, out);
-    }
     if rows == 1 && length > PIECE {
         // One long row: pieces of it in parallel, then their results in pairs.
         let row = View::new(data, reduced_shape, reduced_strides);
@@ -241,15 +309,34 @@ fn reduce<T: Real>(loops: &Loops<T>, src: View<'_, T>, kept: usize, out: &mut [T
         out[0] = cascade.finish();
         return;
     }
-    let per_piece = (PIECE / length).max(1);
+    let (kept, reduced) = (Merged::new(kept_shape, kept_strides), Merged::new(reduced_shape, reduced_strides));
+    let (runs, run, run_stride) = reduced.split_inner();
+    let contiguous = run_stride == 1 || run == 1;
+    let (_, width, column) = kept.split_inner();
+    if column == 1 && width >= 8 && !contiguous {
+        return columns(loops, data, &kept, reduced.all(), out);
+    }
     let work = |start: usize, out: &mut [T]| {
-        let mut index = Index::at(kept_shape, start);
-        for o in out {
-            let offset: usize = index.get().iter().zip(kept_strides).map(|(i, s)| i * s).sum();
-            *o = fold_range(loops, View::new(&data[offset..], reduced_shape, reduced_strides), 0, length);
-            index.next(kept_shape);
+        if contiguous && runs.len() == 1 && run <= BLOCK {
+            // A run for each element of the output: those of the innermost kept dimension at once.
+            return segments(&kept, start, out, |offset, out| {
+                (loops.runs)(&data[offset..], column, run, out);
+            });
+        }
+        for (i, out) in out.iter_mut().enumerate() {
+            let data = &data[kept.all().offset(start + i)..];
+            if !contiguous || run < LANES {
+                *out = fold_range(loops, View::new(data, reduced_shape, reduced_strides), 0, length);
+                continue;
+            }
+            let mut cascade = Cascade::new(loops);
+            for i in 0..runs.len() {
+                cascade.push_run(&data[runs.offset(i)..][..run]);
+            }
+            *out = cascade.finish();
         }
     };
+    let per_piece = (PIECE / length).max(1);
     if rows * length <= PIECE {
         work(0, out);
     } else {
@@ -257,79 +344,67 @@ fn reduce<T: Real>(loops: &Loops<T>, src: View<'_, T>, kept: usize, out: &mut [T
     }
 }
 
+/// Cuts the elements of an output from `start` on where its innermost dimension begins again, and calls
+/// `work(offset, elements)` with the place of each part's first element in the input.
+fn segments<T>(kept: &Merged, start: usize, mut out: &mut [T], mut work: impl FnMut(usize, &mut [T])) {
+    let (outer, width, stride) = kept.split_inner();
+    let (mut row, mut at) = (start / width, start % width);
+    while !out.is_empty() {
+        let (part, rest) = out.split_at_mut((width - at).min(out.len()));
+        work(outer.offset(row) + at * stride, part);
+        (row, at, out) = (row + 1, 0, rest);
+    }
+}
+
 /// Reduction where neighbors of the output are neighbors in memory: whole rows are folded into the output at once.
-fn columns<T: Real>(loops: &Loops<T>, src: View<'_, T>, kept: usize, out: &mut [T]) {
-    let (kept_shape, reduced_shape) = src.shape().split_at(kept);
-    let (kept_strides, reduced_strides) = src.strides().split_at(kept);
-    let data = src.data();
-    let width = kept_shape[kept - 1];
-    let length: usize = reduced_shape.iter().product();
-    // Rows of each piece: fixed by the shape, so that partial results do not depend on the number of threads.
+fn columns<T: Real>(loops: &Loops<T>, data: &[T], kept: &Merged, reduced: Outer<'_>, out: &mut [T]) {
+    let length = reduced.len();
+    let (outer, width, _) = kept.split_inner();
+    // Rows of each piece, where there are too few columns to share: fixed by the shape, so that partial results do not
+    // depend on the number of threads.
     let per_piece = (PIECE / width).max(ROWS).next_multiple_of(ROWS);
     let pieces = length.div_ceil(per_piece);
-    let outer = &kept_shape[..kept - 1];
-    for (i, out) in out.chunks_mut(width).enumerate() {
-        let index = Index::at(outer, i);
-        let offset: usize = index.get().iter().zip(kept_strides).map(|(i, s)| i * s).sum();
-        let row_at = |row: usize| {
-            let index = Index::at(reduced_shape, row);
-            let at: usize = offset + index.get().iter().zip(reduced_strides).map(|(i, s)| i * s).sum::<usize>();
-            &data[at..at + width]
+    if out.len() >= 2 * STRIP || pieces == 1 {
+        let work = |start: usize, out: &mut [T]| {
+            segments(kept, start, out, |at, out| {
+                fold_rows(loops, length, &|row| &data[at + reduced.offset(row)..], out)
+            });
         };
-        if pieces == 1 {
-            fold_rows(loops, length, &row_at, out);
-            continue;
+        let columns = (PIECE / length).next_multiple_of(STRIP).max(STRIP);
+        if out.len() * length <= PIECE {
+            return work(0, out);
         }
+        return parallel::for_each_chunk(out, columns, |i, out| work(i * columns, out));
+    }
+    for (i, out) in out.chunks_mut(width).enumerate() {
+        let data = &data[outer.offset(i)..];
         let mut partial = Buffer::<T>::unspecified(pieces * width);
         parallel::for_each_chunk(&mut partial, width, |p, out| {
             let start = p * per_piece;
-            fold_rows(loops, per_piece.min(length - start), &|row| row_at(start + row), out);
+            fold_rows(loops, per_piece.min(length - start), &|row| &data[reduced.offset(start + row)..], out);
         });
-        fold_rows(loops, pieces, &|row| &partial[row * width..(row + 1) * width], out);
+        fold_rows(loops, pieces, &|row| &partial[row * width..], out);
     }
 }
 
-/// Folds `rows` rows into `out`, in strips that stay in the first-level cache.
+/// Folds the first numbers of `rows` rows into `out`, in strips that stay in the first-level cache.
 fn fold_rows<'a, T: Real>(loops: &Loops<T>, rows: usize, row_at: &dyn Fn(usize) -> &'a [T], out: &mut [T]) {
-    let mut lost = [T::ZERO; BLOCK];
-    let mut block = [T::ZERO; BLOCK];
-    for (strip, out) in out.chunks_mut(BLOCK).enumerate() {
-        let (lost, block) = (&mut lost[..out.len()], &mut block[..out.len()]);
-        let columns = strip * BLOCK..strip * BLOCK + out.len();
-        out.fill(loops.identity);
-        lost.fill(T::ZERO);
+    let (mut lost, mut block) = ([T::ZERO; STRIP], [T::ZERO; STRIP]);
+    for (strip, out) in out.chunks_mut(STRIP).enumerate() {
+        let width = out.len();
+        let mut group = [&[][..]; ROWS];
         for start in (0..rows).step_by(ROWS) {
-            block.fill(loops.identity);
-            for row in start..rows.min(start + ROWS) {
-                (loops.row)(block, &row_at(row)[columns.clone()]);
+            let group = &mut group[..ROWS.min(rows - start)];
+            for (i, row) in group.iter_mut().enumerate() {
+                *row = &row_at(start + i)[strip * STRIP..][..width];
             }
-            if rows <= ROWS {
-                out.copy_from_slice(block);
+            if start == 0 {
+                (loops.rows)(group, out);
+                lost[..width].fill(T::ZERO);
             } else {
-                (loops.compensated)(out, lost, block);
+                (loops.rows)(group, &mut block[..width]);
+                (loops.compensated)(out, &mut lost[..width], &block[..width]);
             }
-        }
-    }
-}
-
-struct FoldRow<'a, T, F>(&'a mut [T], &'a [T], PhantomData<F>);
-impl<T: Real, F: Fold> Kernel for FoldRow<'_, T, F> {
-    type Output = ();
-    #[inline(always)]
-    fn run(self) {
-        for (total, &x) in self.0.iter_mut().zip(self.1) {
-            *total = F::combine(*total, x);
-        }
-    }
-}
-
-struct Compensate<'a, T, F>(&'a mut [T], &'a mut [T], &'a [T], PhantomData<F>);
-impl<T: Real, F: Fold> Kernel for Compensate<'_, T, F> {
-    type Output = ();
-    #[inline(always)]
-    fn run(self) {
-        for ((total, lost), &x) in self.0.iter_mut().zip(self.1).zip(self.2) {
-            F::compensated(total, lost, x);
         }
     }
 }
@@ -337,6 +412,7 @@ impl<T: Real, F: Fold> Kernel for Compensate<'_, T, F> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::view::Index;
 
     /// The plain definition, in `f64`.
     fn reference(

@@ -23,9 +23,8 @@ impl Shape {
     pub(crate) fn row_major(&self) -> Shape {
         let mut strides = self.clone();
         let mut next = 1;
-        for (stride, &n) in strides.0.iter_mut().zip(&self.0).rev() {
-            *stride = next;
-            next *= n.max(1);
+        for stride in strides.0.iter_mut().rev() {
+            next *= std::mem::replace(stride, next).max(1);
         }
         strides
     }

@@ -53,8 +53,18 @@ impl<A: Default, const N: usize> Default for Short<A, N> {
 impl<A: Default, const N: usize> FromIterator<A> for Short<A, N> {
     #[inline]
     fn from_iter<I: IntoIterator<Item = A>>(items: I) -> Self {
-        let mut list = Short::default();
-        items.into_iter().for_each(|item| list.push(item));
+        let mut more = items.into_iter();
+        let mut items: [A; N] = std::array::from_fn(|_| A::default());
+        let mut len = 0;
+        while len < N {
+            let Some(item) = more.next() else { break };
+            items[len] = item;
+            len += 1;
+        }
+        let mut list = Short::Inline { len: len as u8, items };
+        if len == N {
+            more.for_each(|item| list.push(item));
+        }
         list
     }
 }
@@ -62,7 +72,12 @@ impl<A: Default, const N: usize> FromIterator<A> for Short<A, N> {
 impl<A: Copy + Default, const N: usize> From<&[A]> for Short<A, N> {
     #[inline]
     fn from(items: &[A]) -> Self {
-        items.iter().copied().collect()
+        if items.len() > N {
+            return Short::Heap(items.to_vec());
+        }
+        let mut first: [A; N] = std::array::from_fn(|_| A::default());
+        first[..items.len()].copy_from_slice(items);
+        Short::Inline { len: items.len() as u8, items: first }
     }
 }
 

@@ -27,6 +27,7 @@ use super::apart::Apart;
 use super::driver::{Element, part};
 use super::lane::Lane;
 use super::pack::Source;
+use super::small::{FEW_TILES, Small};
 use super::task::{Task, k_block};
 use super::tile::{self, Tile};
 use super::{Mat, gemv};
@@ -38,9 +39,6 @@ use crate::simd::Kernel;
 const A_BLOCK: usize = 512 << 10;
 /// Columns of a chunk: its panels of `b` take up to 8 MiB.
 const CHUNK_COLS: usize = 2048;
-/// Up to so many tiles below each other, a packed copy of `b` is not worth its while.
-const FEW_TILES: usize = 10;
-
 /// No block has more tiles below each other: the output's columns at their right are near in time.
 const MANY_TILES: usize = 20;
 /// From so many bytes on, the output will not be in the cache.
@@ -117,7 +115,7 @@ impl<'a, T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Tiled<'a, T, 
         Tiled { a, b, task, lane: PhantomData }
     }
 
-    /// The task as a matrix and a vector, or a few, if it has one column or few rows and the matrix can be read in place.
+    /// The task as a matrix and a vector, or a few, if it has few columns or rows and the matrix can be read in place.
     #[inline(always)]
     fn as_vectors(&self) -> Option<gemv::Vectors<'_, L>> {
         let task = &self.task;
@@ -127,15 +125,35 @@ impl<'a, T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Tiled<'a, T, 
         }
         let a = self.a.in_place()?.row_range(task.rows.clone()).t().row_range(task.ks.clone()).t();
         let b = self.b.in_place()?.row_range(task.cols.clone()).t().row_range(task.ks.clone()).t();
-        let (m, x) = if cols == 1 { (a, b) } else { (b, a) };
+        let column = cols == 1 && rows > 1 || gemv::serves_columns::<L>(&a, cols);
+        let (m, x) = if column || cols == 1 { (a, b) } else { (b, a) };
         let c = task.place(task.rows.start, task.cols.start);
         let finish = task.finish(&task.ks, task.rows.start, task.cols.start);
-        let column = cols == 1 && rows > 1;
-        gemv::serves(&m, x.rows()).then_some(gemv::Vectors { m, x, c, c_row: task.c_row, column, finish })
+        (column && cols > 1 || gemv::serves(&m, x.rows())).then_some(gemv::Vectors {
+            m,
+            x,
+            c,
+            c_row: task.c_row,
+            column,
+            finish,
+        })
     }
 
-    /// The panel of the columns `cols`, which the first block finds in place, if they `may_stay` there, or packs to `packed`. With `leaves_copy`
-    /// the first tile is to leave a copy there of what stands in place.
+    /// The task as a small product, if it is one.
+    #[inline(always)]
+    fn as_small(&self) -> Option<Small<'_, L>> {
+        let task = &self.task;
+        if task.transposed {
+            return None;
+        }
+        let a = self.a.in_place()?.row_range(task.rows.clone()).t().row_range(task.ks.clone()).t();
+        let b = self.b.in_place()?.row_range(task.cols.clone()).t().row_range(task.ks.clone()).t();
+        let c = task.place(task.rows.start, task.cols.start);
+        Small::new(a, b, (c, task.c_row), task.finish(&task.ks, task.rows.start, task.cols.start))
+    }
+
+    /// The panel of the columns `cols`, which the first block finds in place, if they `may_stay` there, or packs to `packed`. With
+    /// `leaves_copy` the first tile is to leave a copy there of what stands in place.
     #[inline(always)]
     fn panel(
         &self,
@@ -232,6 +250,10 @@ impl<T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Kernel for Tiled<
         if let Some(vectors) = self.as_vectors() {
             // SAFETY: we run inside `L::enter`; the rest `new` was promised.
             return unsafe { L::enter(vectors) };
+        }
+        if let Some(small) = self.as_small() {
+            // SAFETY: as above.
+            return unsafe { L::enter(small) };
         }
         let Task { rows, cols, .. } = &self.task;
         let tiles = Tiles::new(rows, L::ROWS, self.task.ks.len().min(k_block::<T>()) * T::BYTES);

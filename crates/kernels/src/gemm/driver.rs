@@ -9,10 +9,10 @@
 
 use super::blocks::{Tiled, copies_a};
 use super::lane::{Lane, Lanes};
-use super::pack::Source;
+use super::pack::{MAX_LANES, Source};
 use super::task::Task;
 use super::tile::Finish;
-use super::{Epilogue, Mat, MatsMut, portable};
+use super::{Epilogue, Mat, MatsMut, portable, small};
 use crate::simd::Level;
 use crate::{Accum, Buffer, Real, parallel, simd};
 
@@ -39,6 +39,8 @@ const LEAST_ROWS: usize = 14;
 const TURNED: std::ops::Range<usize> = 9..512;
 /// The fewest terms that make up for turning the output.
 const LEAST_TURNED: usize = 48;
+/// The most columns of which tiles would not fill half of a register: if the rows can fill it, tiles are turned.
+const FEW_COLUMNS: usize = 6;
 /// Elements of the output that are a task by themselves, if sums are long.
 const SLICED: usize = 64 * 64;
 /// The fewest terms of a slice.
@@ -197,9 +199,20 @@ pub(super) fn gemm_mats<'a, T: Element>(
         let rows = a.col_stride == 1 && b.col_stride == 1 && b.row_stride != 1;
         // Both stand with their lanes side by side; those of the larger one push each other out of the caches.
         let lanes = a.row_stride == 1 && b.row_stride == 1 && copies_a(&a, n.div_ceil(COL_UNIT));
-        rows && TURNED.contains(&m) && 2 * m <= n
+        rows && TURNED.contains(&m)
+            && 2 * m <= n
+            && (m % MAX_LANES == 0 || m % MAX_LANES > MAX_LANES / 2 || size.work() > small::AT_ONCE)
+            || b.row_stride == 1 && a.row_stride == 1 && (2..=FEW_COLUMNS).contains(&n) && m >= MAX_LANES
             || lanes && 2 * n <= m && n >= STRIP && !copies_a(&b, m.div_ceil(COL_UNIT))
     };
+    if !turns && c.batch.is_empty() && m > 0 && n > 0 {
+        check(level, (m, n), c, &epilogue);
+        let (a, b) = factors(0);
+        // SAFETY: `check` has seen all of it.
+        if unsafe { small::at_once(level, a, b, c, &epilogue) } {
+            return;
+        }
+    }
     if !turns || c.count() == 1 && size.slices() > 1 {
         return gemm_packed(level, size, factors, c, epilogue);
     }

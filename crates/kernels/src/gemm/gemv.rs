@@ -32,6 +32,8 @@ const MOST: usize = 8;
 const MOST_COLUMNS: usize = 2;
 /// Of several vectors, each wants so many terms more: adding up the lanes of a register takes its time.
 const TERMS: usize = 32;
+/// Adding up the lanes of a register takes as long as so many products of registers.
+pub(super) const ADDING: usize = 8;
 
 /// Whether [`run`](Vectors::run) can read this matrix, whose rows belong to the outputs, and is the fastest for so many vectors.
 #[inline(always)]
@@ -41,6 +43,14 @@ pub(super) fn serves<T>(m: &Mat<'_, T>, vectors: usize) -> bool {
         (_, 1) => vectors <= MOST_COLUMNS,
         _ => false,
     }
+}
+
+/// Whether the inner products of the rows of `m` with so many columns are faster than tiles of registers, most of whose lanes would be
+/// empty.
+#[inline(always)]
+pub(super) fn serves_columns<L: Lane>(m: &Mat<'_, L::Num>, columns: usize) -> bool {
+    let tile = m.cols * (if columns <= L::LANES / 2 { L::LANES / 2 } else { L::LANES });
+    m.col_stride == 1 && columns <= MOST && m.rows >= GROUP && columns * (m.cols + ADDING * L::LANES) < tile
 }
 
 /// A few vectors: vector `v` of the last number starts at element `v` times the middle one.
@@ -53,7 +63,7 @@ pub(super) struct Vectors<'a, L: Lane> {
     /// The vectors are its rows, as long as those of `m`.
     pub(super) x: Mat<'a, L::Num>,
     /// The first output of the first vector; the others follow next to each other, those of the next vector `c_row` numbers
-    /// further. If there is one vector and its outputs are a `column`, they stand `c_row` numbers apart.
+    /// further; if the outputs of a vector are a `column`, they stand `c_row` numbers apart, and those of the next vector beside them.
     pub(super) c: *mut L::Num,
     pub(super) c_row: usize,
     pub(super) column: bool,
@@ -67,13 +77,15 @@ impl<L: Lane> Kernel for Vectors<'_, L> {
     #[inline(always)]
     fn run(self) {
         let Vectors { m, x, c, c_row, mut column, mut finish } = self;
-        if column && c_row == 1 {
+        if column && c_row == 1 && x.rows == 1 {
             // A column without gaps is stored like a row.
             column = false;
             (finish.row_bias, finish.col_bias) = (finish.col_bias, finish.row_bias);
         }
-        assert!(m.cols == x.cols && serves(&m, x.rows), "a matrix and vectors of the same length");
-        assert!(x.rows == 1 || !column, "a column for one vector");
+        assert!(
+            m.cols == x.cols && (serves(&m, x.rows) || serves_columns::<L>(&m, x.rows)),
+            "a matrix and vectors of the same length"
+        );
         let vectors = x.rows;
         let gathered;
         let (x, stride) = if x.col_stride == 1 || x.cols < 2 {
@@ -104,8 +116,16 @@ impl<L: Lane> Kernel for Vectors<'_, L> {
                 }
                 let skip = |bias: *const L::Num| if bias.is_null() { bias } else { bias.add(start) };
                 if column {
+                    let mut turned = MaybeUninit::<[L::Num; OUTPUTS]>::uninit();
+                    let turned = turned.as_mut_ptr().cast::<L::Num>();
+                    for i in 0..if vectors > 1 { rows } else { 0 } {
+                        for v in 0..vectors {
+                            turned.add(i * vectors + v).write(*y.add(v * rows + i));
+                        }
+                    }
+                    let y = if vectors > 1 { turned } else { y };
                     let finish = Finish { row_bias: skip(finish.row_bias), ..finish };
-                    store_finished::<L>((rows, 1), (y, 1), (c.add(start * c_row), c_row), &finish);
+                    store_finished::<L>((rows, vectors), (y, vectors), (c.add(start * c_row), c_row), &finish);
                 } else {
                     let finish = Finish { col_bias: skip(finish.col_bias), ..finish };
                     store_finished::<L>((vectors, rows), (y, rows), (c.add(start), c_row), &finish);
@@ -136,8 +156,13 @@ unsafe fn inner_products<L: Lane>(m: Mat<'_, L::Num>, (x, stride, vectors): Few<
             }
         }
         for i in grouped..m.rows {
-            for v in 0..vectors {
-                products::<L, 1, 1, 2>(&m, i, x(v), stride, &mut y[v * m.rows..]);
+            let mut v = 0;
+            while v < vectors {
+                v += match vectors - v {
+                    4.. => products::<L, 1, 4, 1>(&m, i, x(v), stride, &mut y[v * m.rows..]),
+                    2.. => products::<L, 1, 2, 1>(&m, i, x(v), stride, &mut y[v * m.rows..]),
+                    _ => products::<L, 1, 1, 2>(&m, i, x(v), stride, &mut y[v * m.rows..]),
+                };
             }
         }
     }
@@ -157,7 +182,6 @@ unsafe fn products<L: Lane, const ROWS: usize, const VECTORS: usize, const REGS:
     y: &mut [L::Num],
 ) -> usize {
     let whole = m.cols / (REGS * L::LANES) * (REGS * L::LANES);
-    let mut sums = [[[L::Num::ZERO; MAX_LANES]; ROWS]; VECTORS];
     // SAFETY: the caller's; the last registers read only what exists.
     unsafe {
         let from = m.data.as_ptr().add(i * m.row_stride);
@@ -186,26 +210,53 @@ unsafe fn products<L: Lane, const ROWS: usize, const VECTORS: usize, const REGS:
                 }
             }
         }
+        let mut sums = [L::splat(L::Num::ZERO); MAX_LANES];
         for v in 0..VECTORS {
             for r in 0..ROWS {
-                let sum = if REGS == 2 { acc[v][r][0].add(acc[v][r][REGS - 1]) } else { acc[v][r][0] };
-                sum.store(sums[v][r].as_mut_ptr());
+                sums[v * ROWS + r] = if REGS == 2 { acc[v][r][0].add(acc[v][r][REGS - 1]) } else { acc[v][r][0] };
             }
         }
-    }
-    for (v, sums) in sums.iter_mut().enumerate() {
-        for (r, sums) in sums.iter_mut().enumerate() {
-            let mut half = L::LANES / 2;
-            while half > 0 {
-                for l in 0..half {
-                    sums[l] += sums[l + half];
-                }
-                half /= 2;
-            }
-            y[v * m.rows + i + r] = sums[0];
+        let mut numbers = [L::Num::ZERO; MAX_LANES];
+        add_up(&mut sums, VECTORS * ROWS, &mut numbers);
+        for v in 0..VECTORS {
+            y[v * m.rows + i..][..ROWS].copy_from_slice(&numbers[v * ROWS..][..ROWS]);
         }
     }
     VECTORS
+}
+
+/// Adds up the lanes of each of `count` registers, a power of two: the upper half to the lower half until one is left. Several
+/// registers share the work: two of them, zipped, are one with half as many lanes for each.
+///
+/// # Safety
+/// The CPU has the registers.
+#[inline(always)]
+unsafe fn add_up<L: Lane>(sums: &mut [L; MAX_LANES], count: usize, to: &mut [L::Num; MAX_LANES]) {
+    let together = count.min(L::LANES);
+    for first in (0..count).step_by(together) {
+        let sums = &mut sums[first..][..together];
+        // SAFETY: the caller's; the detour holds a whole register.
+        unsafe {
+            let mut left = together;
+            while left > 1 {
+                left /= 2;
+                for i in 0..left {
+                    let (low, high) = L::zip(sums[i], sums[i + left]);
+                    sums[i] = low.add(high);
+                }
+            }
+            let times = L::LANES / together;
+            for _ in 0..times.trailing_zeros() {
+                let (low, high) = L::zip(sums[0], sums[0]);
+                sums[0] = low.add(high);
+            }
+            let mut lanes = [L::Num::ZERO; MAX_LANES];
+            sums[0].store(lanes.as_mut_ptr());
+            for i in 0..together {
+                to[first + i] = lanes[i * times];
+            }
+        }
+    }
 }
 
 /// `y[v, :] += sum_p x[v, p] m[:, p]`, columns contiguous, for one or two vectors.

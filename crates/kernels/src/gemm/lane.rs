@@ -29,6 +29,11 @@ pub(crate) trait Lane: Copy {
     /// Rows of the lowest tile that can copy what it reads of `b` for the tiles below, or whose rows of `a` may stand apart.
     const COPIES: usize = Self::ROWS - 2;
 
+    /// The register for the last columns of a product, where they fill no more of one than this.
+    type Narrow: super::edge::Edge<Num = Self::Num>;
+    /// Whether loading and storing some of the lanes is as fast as all of them.
+    const MASKS: bool;
+
     /// Runs a kernel where the compiler may use these registers.
     unsafe fn enter<K: Kernel>(kernel: K) -> K::Output;
     /// Computes a tile of 1 to `ROWS` rows, with the promises of [`tile::compute`](super::tile::compute).
@@ -37,6 +42,9 @@ pub(crate) trait Lane: Copy {
     unsafe fn compute_apart(tile: &Tile<Self::Num>, b: &Apart<Self::Num>);
     /// Computes a tile of `COPIES` to `ROWS` rows whose rows of `a` stand where [`RowsApart`] says, with the same promises.
     unsafe fn compute_rows_apart(tile: &Tile<Self::Num>, a: &RowsApart<Self::Num>);
+    /// Computes a tile of 1 to `ROWS` rows and up to one register of columns, with the same promises: `b` is read where it has
+    /// these columns, and no further.
+    unsafe fn compute_edge(tile: &Tile<Self::Num>);
     /// The same number in every lane.
     unsafe fn splat(x: Self::Num) -> Self;
     /// `LANES` numbers from memory, of any alignment.
@@ -85,6 +93,8 @@ impl<T: Real> Lane for One<T> {
     type Num = T;
     const LANES: usize = 1;
     const ROWS: usize = 4;
+    type Narrow = Self;
+    const MASKS: bool = false;
 
     unsafe fn enter<K: Kernel>(kernel: K) -> K::Output {
         kernel.run()

@@ -13,12 +13,14 @@ mod apart;
 mod batch;
 mod blocks;
 mod driver;
+mod edge;
 mod gemv;
 mod lane;
 mod pack;
 mod portable;
 pub mod reference;
 pub(crate) mod registers;
+mod small;
 mod task;
 #[cfg(test)]
 mod tests;

@@ -122,6 +122,9 @@ unsafe fn copy_rows<L: Lane>(
     }
 }
 
+/// Up to so many lanes, or terms, at the end are packed number by number: a square of registers takes longer.
+const SLIVER: usize = 3;
+
 /// Packs lanes whose own numbers stand next to each other: `to[p * width + lane] = from[lane * stride + p]`.
 ///
 /// # Safety
@@ -135,11 +138,27 @@ unsafe fn transpose<L: Lane>(
     width: usize,
     to: *mut L::Num,
 ) {
+    let sliver = |lanes: Range<usize>, terms: Range<usize>| {
+        for lane in lanes {
+            for p in terms.clone() {
+                // SAFETY: the caller's.
+                unsafe { *to.add(p * width + lane) = *from.add(lane * stride + p) }
+            }
+        }
+    };
     for first in (0..count).step_by(L::LANES) {
+        if count - first <= SLIVER {
+            sliver(first..count, 0..k);
+            return;
+        }
         // Lanes behind the last repeat it: something must be read.
         let last = (count - first).min(L::LANES) - 1;
         for p in (0..k).step_by(L::LANES) {
             let terms = (k - p).min(L::LANES);
+            if terms <= SLIVER {
+                sliver(first..first + last + 1, p..k);
+                break;
+            }
             // SAFETY: the caller's; `last` and `terms` keep the reads inside, `terms` and `width` the writes.
             unsafe {
                 let mut square = [L::splat(L::Num::default()); MAX_LANES];

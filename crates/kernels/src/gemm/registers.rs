@@ -59,6 +59,8 @@ impl<T: Real> Lane for Group<T> {
     type Num = T;
     const LANES: usize = 4;
     const ROWS: usize = 1;
+    type Narrow = Self;
+    const MASKS: bool = false;
 
     unsafe fn enter<K: Kernel>(kernel: K) -> K::Output {
         simd::portable(kernel)
@@ -70,6 +72,9 @@ impl<T: Real> Lane for Group<T> {
         unreachable!("products have tiles of other lanes")
     }
     unsafe fn compute_rows_apart(_: &Tile<T>, _: &RowsApart<T>) {
+        unreachable!("products have tiles of other lanes")
+    }
+    unsafe fn compute_edge(_: &Tile<T>) {
         unreachable!("products have tiles of other lanes")
     }
     #[inline(always)]

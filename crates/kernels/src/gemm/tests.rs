@@ -120,6 +120,19 @@ fn vectors_and_empty_long_or_large_products() {
     }
 }
 
+#[test]
+fn small_products_of_odd_sizes() {
+    let mut rng = SmallRng::seed_from_u64(5);
+    for m in [2, 9, 17, 31, 33] {
+        for n in [2, 3, 4, 6, 7, 9, 10, 17, 18, 25, 33, 34] {
+            for k in [1, 17, 64, 130] {
+                compare::<f32>(m, n, k, &mut rng);
+                compare::<f64>(m, n, k, &mut rng);
+            }
+        }
+    }
+}
+
 /// A factor whose numbers stand nowhere: `(lane, p)` is `lane % 7 - p % 5 / 8`, or minus that.
 #[derive(Clone, Copy)]
 struct Formula {

@@ -74,7 +74,7 @@ impl<T> Default for Finish<T> {
     }
 }
 
-impl<T> Finish<T> {
+impl<T: Copy> Finish<T> {
     /// The epilogue, for a tile that starts at `row` and `col`. It does not add.
     #[inline(always)]
     pub(super) fn new(epilogue: &Epilogue<'_, T>, row: usize, col: usize) -> Self {
@@ -87,6 +87,13 @@ impl<T> Finish<T> {
         }
     }
 
+    /// The same for a tile that starts `row` rows and `col` columns further on.
+    #[inline(always)]
+    pub(super) fn from(&self, row: usize, col: usize) -> Self {
+        let skip = |bias: *const T, by: usize| if bias.is_null() { bias } else { bias.wrapping_add(by) };
+        Finish { row_bias: skip(self.row_bias, row), col_bias: skip(self.col_bias, col), ..*self }
+    }
+
     /// A number for each column, and perhaps a ReLU.
     #[inline(always)]
     fn has_only_col_bias(&self) -> bool {
@@ -95,7 +102,7 @@ impl<T> Finish<T> {
 
     /// Nothing but adding or replacing.
     #[inline(always)]
-    fn is_bare(&self) -> bool {
+    pub(super) fn is_bare(&self) -> bool {
         !self.relu && self.col_bias.is_null() && self.row_bias.is_null()
     }
 }
@@ -279,7 +286,9 @@ pub(super) unsafe fn store_finished<L: Lane>(
                 if finish.add {
                     x = L::load_first(c, count).add(x);
                 }
-                x = x.add(col_bias);
+                if !finish.col_bias.is_null() {
+                    x = x.add(col_bias);
+                }
                 if !finish.row_bias.is_null() {
                     x = x.add(L::splat(*finish.row_bias.add(i)));
                 }
@@ -328,6 +337,19 @@ macro_rules! heights {
                     ($tall, false, true) => unsafe { Self::enter(Fixed::<Self, $tall, 1, true>(tile)) },
                 )*
                 _ => unreachable!("a tile has 1 to {} rows, at least {} if it copies", Self::ROWS, Self::COPIES),
+            }
+        }
+        #[inline(always)]
+        unsafe fn compute_edge(tile: &crate::gemm::tile::Tile<Self::Num>) {
+            use crate::gemm::edge::Masked;
+            match (tile.rows, tile.cols <= <Self::Narrow as crate::gemm::edge::Edge>::LANES) {
+                $(
+                    // SAFETY: the caller's.
+                    ($rows, true) => unsafe { Self::enter(Masked::<Self::Narrow, $rows>(tile)) },
+                    // SAFETY: the caller's.
+                    ($rows, false) => unsafe { Self::enter(Masked::<Self, $rows>(tile)) },
+                )*
+                _ => unreachable!("a tile has 1 to {} rows", Self::ROWS),
             }
         }
         #[inline(always)]

@@ -6,6 +6,7 @@ use super::mode;
 use super::node::{Node, NodeRef, State};
 use crate::Tensor;
 use chainrule_kernels::Real;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashSet};
 
 /// What becomes of the graph in a backward pass.
@@ -22,7 +23,8 @@ pub enum GraphMode {
 /// Gradients on their way, by the node they belong to.
 pub(super) struct Pending<T: Real> {
     /// Ordered by id, so that the last entry is the next to visit: all that flows into it has a larger id.
-    gradients: BTreeMap<u64, (NodeRef<T>, Tensor<T>)>,
+    /// A sum is only missing while it is added to.
+    gradients: BTreeMap<u64, (NodeRef<T>, Option<Tensor<T>>)>,
     /// The nodes that lead to a wanted tensor; `None` if every leaf is wanted.
     useful: Option<HashSet<u64>>,
     /// From this id on, nodes were made by checkpoints in the course of this pass. They are all visited.
@@ -47,8 +49,15 @@ impl<T: Real> Pending<T> {
 
     /// Replaces a node's gradient so far by what `merge` makes of it.
     pub(super) fn merge(&mut self, node: &NodeRef<T>, merge: impl FnOnce(Option<Tensor<T>>) -> Tensor<T>) {
-        let sum = merge(self.gradients.remove(&node.id).map(|(_, sum)| sum));
-        self.gradients.insert(node.id, (node.clone(), sum));
+        match self.gradients.entry(node.id) {
+            Entry::Vacant(place) => {
+                place.insert((node.clone(), Some(merge(None))));
+            }
+            Entry::Occupied(mut place) => {
+                let sum = &mut place.get_mut().1;
+                *sum = Some(merge(sum.take()));
+            }
+        }
     }
 }
 
@@ -67,7 +76,7 @@ fn run<T: Real>(root: &Tensor<T>, seed: Tensor<T>, graph: GraphMode, wanted: Opt
         pending.add(node, seed);
     }
     mode::in_backward(graph == GraphMode::CreateGraph, || {
-        while let Some((id, (node, gradient))) = pending.gradients.pop_last() {
+        while let Some((id, (node, Some(gradient)))) = pending.gradients.pop_last() {
             let gradient = node.run_hooks(gradient);
             match wanted {
                 Some(wanted) if wanted.contains(&id) => found.set(id, gradient.clone()),

@@ -65,6 +65,9 @@ pub(crate) fn broadcast_shape(op: &str, a: &Shape, b: &Shape) -> Shape {
 
 /// The strides with which a tensor of some shape and strides is read as if it had a larger shape.
 pub(crate) fn broadcast_strides(from: &Shape, strides: &[usize], to: &Shape) -> Shape {
+    if from == to {
+        return strides.into();
+    }
     let extra = to.rank() - from.rank();
     (0..to.rank())
         .map(|i| match i.checked_sub(extra) {

@@ -9,7 +9,7 @@
 
 use crate::graph::Saved;
 use crate::{Inputs, Op, OpInfo, Shape, Tensor};
-use chainrule_kernels::gemm::{Epilogue, Mat, Mats, MatsMut, gemm_batched};
+use chainrule_kernels::gemm::{Epilogue, Mat, Mats, MatsMut, gemm, gemm_batched};
 use chainrule_kernels::{Accum, Real};
 
 pub(super) static INFO: OpInfo = OpInfo {
@@ -41,6 +41,19 @@ pub(super) fn matrix<T: Real>(x: &Tensor<T>) -> Mat<'_, T> {
 /// The product of tensors of at least two dimensions.
 #[track_caller]
 fn product<T: Real>(a: &Tensor<T>, b: &Tensor<T>) -> Tensor<T> {
+    let value = if a.rank() == 2 && b.rank() == 2 {
+        Tensor::build([a.shape()[0], b.shape()[1]].into(), |out| {
+            gemm(matrix(a), matrix(b), out, Epilogue::plain(Accum::Replace));
+        })
+    } else {
+        products(a, b)
+    };
+    Tensor::from_op(&INFO, value, &[a, b], || Matmul { a: Saved::for_input(b, a), b: Saved::for_input(a, b) })
+}
+
+/// The products of batches of matrices, untracked.
+#[track_caller]
+fn products<T: Real>(a: &Tensor<T>, b: &Tensor<T>) -> Tensor<T> {
     let (a_batch, b_batch) = (Shape::from(&a.shape()[..a.rank() - 2]), Shape::from(&b.shape()[..b.rank() - 2]));
     let batch = a_batch.broadcast(&b_batch).unwrap_or_else(|| {
         panic!("matmul: the leading dimensions of {} and {} do not broadcast", a.shape(), b.shape())
@@ -49,7 +62,7 @@ fn product<T: Real>(a: &Tensor<T>, b: &Tensor<T>) -> Tensor<T> {
     let shape = batch.iter().copied().chain([m, n]).collect();
     let (a_strides, b_strides) = (batch_strides(a, &batch), batch_strides(b, &batch));
     let out_strides: Shape = batch.row_major().iter().map(|stride| stride * m * n).collect();
-    let value = Tensor::build(shape, |out| {
+    Tensor::build(shape, |out| {
         // An empty batch has no first matrix.
         if out.is_empty() {
             return;
@@ -57,8 +70,7 @@ fn product<T: Real>(a: &Tensor<T>, b: &Tensor<T>) -> Tensor<T> {
         let (a, b) = (Mats::new(matrix(a), &batch, &a_strides), Mats::new(matrix(b), &batch, &b_strides));
         let mut c = MatsMut::new(out, (m, n), n, &batch, &out_strides);
         gemm_batched(a, b, &mut c, Epilogue::plain(Accum::Replace));
-    });
-    Tensor::from_op(&INFO, value, &[a, b], || Matmul { a: Saved::for_input(b, a), b: Saved::for_input(a, b) })
+    })
 }
 
 /// The strides with which the leading dimensions of a tensor are read as if they were `batch`.

@@ -10,6 +10,7 @@
 //! The mean of nothing is NaN, as in PyTorch.
 
 use super::sum::{kept, reduce_dims};
+use crate::short::Short;
 use crate::{Dims, Inputs, Op, OpInfo, Shape, Tensor};
 use chainrule_kernels::{Real, reduce};
 
@@ -42,7 +43,7 @@ fn value<T: Real>(x: &Tensor<T>, dims: &[usize], keepdim: bool) -> Tensor<T> {
 
 /// The mean of all elements, untracked: the last step of the losses.
 pub(super) fn mean_value<T: Real>(x: &Tensor<T>) -> Tensor<T> {
-    let all: Vec<usize> = (0..x.rank()).collect();
+    let all: Short<usize, 4> = (0..x.rank()).collect();
     value(x, &all, false)
 }
 

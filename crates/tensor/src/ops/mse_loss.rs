@@ -36,13 +36,19 @@ struct Rule<T: Real> {
 impl<T: Real> Op<T> for Rule<T> {
     fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
         let n = self.reduction.divisor::<T>(self.a.numel());
-        let slope = (&self.a - &self.b) * (grad * (T::from_f64(2.0) / n));
+        let two = T::from_f64(2.0) / n;
+        let slope = if inputs.is_tracked() || self.reduction == Reduction::None {
+            (&self.a - &self.b) * (grad * two)
+        } else {
+            map2(INFO.name, Slope { factor: (grad.item() * two).to_f64() }, &self.a, &self.b)
+        };
         inputs.add(1, || -&slope);
         inputs.add(0, || slope);
     }
 }
 
 binary!(Square(self, a: T, b) = (a - b) * (a - b));
+binary!(Slope { factor: f64 }(self, a: T, b) = (a - b) * T::from_f64(self.factor));
 
 impl MseLoss {
     /// The squared error of `input` against `target`.

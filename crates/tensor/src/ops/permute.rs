@@ -9,6 +9,7 @@
 //!
 //! Always a view: only the strides change.
 
+use crate::short::Short;
 use crate::{Dims, Inputs, Op, OpInfo, Tensor};
 use chainrule_kernels::Real;
 
@@ -46,6 +47,12 @@ impl<T: Real> Tensor<T> {
             &dims[..],
             dims.len()
         );
+        self.permuted(&dims)
+    }
+
+    /// The dimensions in another order, each of which is named once.
+    #[track_caller]
+    fn permuted(&self, dims: &[usize]) -> Self {
         let shape = dims.iter().map(|&d| self.shape()[d]).collect();
         let strides = dims.iter().map(|&d| self.strides()[d]).collect();
         Self::from_op(&INFO, self.window(shape, strides, self.offset()), &[self], || {
@@ -62,9 +69,14 @@ impl<T: Real> Tensor<T> {
     #[track_caller]
     pub fn transpose(&self, a: impl Into<Dims>, b: impl Into<Dims>) -> Self {
         let (a, b) = (a.into(), b.into());
-        let mut dims: Vec<usize> = (0..self.rank()).collect();
-        dims.swap(a.resolve_one("transpose", self.rank()), b.resolve_one("transpose", self.rank()));
-        self.permute(dims)
+        self.exchanged(a.resolve_one("transpose", self.rank()), b.resolve_one("transpose", self.rank()))
+    }
+
+    #[track_caller]
+    fn exchanged(&self, a: usize, b: usize) -> Self {
+        let mut dims: Short<usize, 4> = (0..self.rank()).collect();
+        dims.swap(a, b);
+        self.permuted(&dims)
     }
 
     /// The last two dimensions exchanged: the transpose of a matrix, or of each matrix of a batch.
@@ -72,7 +84,7 @@ impl<T: Real> Tensor<T> {
     /// A tensor of fewer than two dimensions is returned as it is.
     #[track_caller]
     pub fn t(&self) -> Self {
-        if self.rank() < 2 { self.clone() } else { self.transpose(-2, -1) }
+        if self.rank() < 2 { self.clone() } else { self.exchanged(self.rank() - 2, self.rank() - 1) }
     }
 }
 

@@ -9,6 +9,7 @@
 //!
 //! Long sums are blocked and paired, so that 10^7 numbers lose no accuracy in `f32`.
 
+use crate::short::Short;
 use crate::{Dims, Inputs, Op, OpInfo, Shape, Tensor};
 use chainrule_kernels::{Real, View, reduce};
 
@@ -55,7 +56,7 @@ pub(crate) fn reduce_dims<T: Real>(
     kernel: impl Fn(View<'_, T>, usize, &mut [T]),
 ) -> Tensor<T> {
     let kept_dims = (0..x.rank()).filter(|d| !dims.contains(d));
-    let order: Vec<usize> = kept_dims.chain((0..x.rank()).filter(|d| dims.contains(d))).collect();
+    let order: Short<usize, 4> = kept_dims.chain((0..x.rank()).filter(|d| dims.contains(d))).collect();
     let shape: Shape = order.iter().map(|&d| x.shape()[d]).collect();
     let strides: Shape = order.iter().map(|&d| x.strides()[d]).collect();
     let result = if keepdim { kept(x.shape(), dims) } else { dropped(x.shape(), dims) };

@@ -36,6 +36,8 @@ macro_rules! lane {
             type Num = $num;
             const LANES: usize = $lanes;
             const ROWS: usize = 14;
+            type Narrow = Self;
+            const MASKS: bool = false;
 
             #[inline(always)]
             unsafe fn enter<K: Kernel>(kernel: K) -> K::Output {

@@ -31,7 +31,7 @@ const FIRST64: [i64; 8] = [-1, -1, -1, -1, 0, 0, 0, 0];
 
 macro_rules! lane {
     (
-        $lane:ty, $num:ty, $lanes:literal, $rows:literal, [$($height:literal)*], [$($tall:literal)*], $enter:ident,
+        $lane:ty, $num:ty, $lanes:literal, $rows:literal, [$($height:literal)*], [$($tall:literal)*], $narrow:ty, $enter:ident,
         $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $max:ident, $zero:ident,
         mask: |$count:ident| $mask:expr, $load_first:expr, $store_first:expr, $then:expr,
         open: |$x:ident| $open:expr,
@@ -41,6 +41,8 @@ macro_rules! lane {
             type Num = $num;
             const LANES: usize = $lanes;
             const ROWS: usize = $rows;
+            type Narrow = $narrow;
+            const MASKS: bool = true;
 
             #[inline(always)]
             unsafe fn enter<K: Kernel>(kernel: K) -> K::Output {
@@ -115,7 +117,7 @@ macro_rules! lane {
 }
 
 lane! {
-    __m512, f32, 16, 14, [1 2 3 4 5 6 7 8 9 10 11 12 13 14], [12 13 14], avx512,
+    __m512, f32, 16, 14, [1 2 3 4 5 6 7 8 9 10 11 12 13 14], [12 13 14], LowHalf<__m256>, avx512,
     _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps, _mm512_add_ps, _mm512_max_ps, _mm512_setzero_ps,
     mask: |count| ((1_u32 << count) - 1) as __mmask16,
     |from, mask| _mm512_maskz_loadu_ps(mask, from), |to, mask, x| _mm512_mask_storeu_ps(to, mask, x),
@@ -128,7 +130,7 @@ lane! {
     },
 }
 lane! {
-    __m512d, f64, 8, 14, [1 2 3 4 5 6 7 8 9 10 11 12 13 14], [12 13 14], avx512,
+    __m512d, f64, 8, 14, [1 2 3 4 5 6 7 8 9 10 11 12 13 14], [12 13 14], LowHalf<__m256d>, avx512,
     _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_fmadd_pd, _mm512_add_pd, _mm512_max_pd, _mm512_setzero_pd,
     mask: |count| ((1_u32 << count) - 1) as __mmask8,
     |from, mask| _mm512_maskz_loadu_pd(mask, from), |to, mask, x| _mm512_mask_storeu_pd(to, mask, x),
@@ -141,7 +143,7 @@ lane! {
     },
 }
 lane! {
-    __m256, f32, 8, 6, [1 2 3 4 5 6], [4 5 6], avx2,
+    __m256, f32, 8, 6, [1 2 3 4 5 6], [4 5 6], Self, avx2,
     _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps, _mm256_add_ps, _mm256_max_ps, _mm256_setzero_ps,
     mask: |count| _mm256_loadu_si256(FIRST32.as_ptr().add(8 - count).cast()),
     |from, mask| _mm256_maskload_ps(from, mask), |to, mask, x| _mm256_maskstore_ps(to, mask, x),
@@ -153,7 +155,7 @@ lane! {
     },
 }
 lane! {
-    __m256d, f64, 4, 6, [1 2 3 4 5 6], [4 5 6], avx2,
+    __m256d, f64, 4, 6, [1 2 3 4 5 6], [4 5 6], Self, avx2,
     _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_fmadd_pd, _mm256_add_pd, _mm256_max_pd, _mm256_setzero_pd,
     mask: |count| _mm256_loadu_si256(FIRST64.as_ptr().add(4 - count).cast()),
     |from, mask| _mm256_maskload_pd(from, mask), |to, mask, x| _mm256_maskstore_pd(to, mask, x),
@@ -164,3 +166,49 @@ lane! {
         (_mm256_permute2f128_pd(even, odd, 0x20), _mm256_permute2f128_pd(even, odd, 0x31))
     },
 }
+
+/// Half of a 512-bit register, with masks as that has them: some CPUs go through two of these at a time.
+#[derive(Clone, Copy)]
+pub(crate) struct LowHalf<L>(L);
+
+macro_rules! low_half {
+    ($half:ty, $load:ident, $store:ident) => {
+        impl crate::gemm::edge::Edge for LowHalf<$half> {
+            type Num = <$half as Lane>::Num;
+            const LANES: usize = <$half as Lane>::LANES;
+
+            #[inline(always)]
+            unsafe fn splat(x: Self::Num) -> Self {
+                // SAFETY: the caller's.
+                LowHalf(unsafe { <$half as Lane>::splat(x) })
+            }
+            #[inline(always)]
+            unsafe fn load_first(from: *const Self::Num, count: usize) -> Self {
+                // SAFETY: as the caller promises, the CPU has the registers and masks, and `count` numbers can be read.
+                LowHalf(unsafe { $load(((1_u32 << count) - 1) as __mmask8, from) })
+            }
+            #[inline(always)]
+            unsafe fn store_first(self, to: *mut Self::Num, count: usize) {
+                // SAFETY: as the caller promises, the CPU has the registers and masks, and `count` numbers can be written.
+                unsafe { $store(to, ((1_u32 << count) - 1) as __mmask8, self.0) }
+            }
+            #[inline(always)]
+            unsafe fn add_product(self, a: Self, b: Self) -> Self {
+                // SAFETY: the caller's.
+                LowHalf(unsafe { Lane::add_product(self.0, a.0, b.0) })
+            }
+            #[inline(always)]
+            unsafe fn add(self, other: Self) -> Self {
+                // SAFETY: the caller's.
+                LowHalf(unsafe { Lane::add(self.0, other.0) })
+            }
+            #[inline(always)]
+            unsafe fn relu(self) -> Self {
+                // SAFETY: the caller's.
+                LowHalf(unsafe { Lane::relu(self.0) })
+            }
+        }
+    };
+}
+low_half!(__m256, _mm256_maskz_loadu_ps, _mm256_mask_storeu_ps);
+low_half!(__m256d, _mm256_maskz_loadu_pd, _mm256_mask_storeu_pd);
