@@ -10,8 +10,36 @@
 //! Where several elements are added to one, they are added in row-major order of the source; threads share the sum by rows
 //! of its first dimension, so the order never depends on them.
 
+use crate::simd::{self, Kernel};
 use crate::view::Index;
-use crate::{Real, View, parallel};
+use crate::{Real, View, parallel, rows, strided};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether all indices are below a size.
+pub fn all_below(index: &[usize], size: usize) -> bool {
+    let good = AtomicBool::new(true);
+    parallel::for_each(index.len().div_ceil(PIECE), |i| {
+        let part = &index[i * PIECE..][..PIECE.min(index.len() - i * PIECE)];
+        if !simd::dispatch(AllBelow(part, size)) {
+            good.store(false, Ordering::Relaxed);
+        }
+    });
+    good.into_inner()
+}
+
+struct AllBelow<'a>(&'a [usize], usize);
+impl Kernel for AllBelow<'_> {
+    type Output = bool;
+    #[inline(always)]
+    fn run(self) -> bool {
+        // Without a branch, so that a register of indices is looked at at once.
+        let mut good = true;
+        for &i in self.0 {
+            good &= i < self.1;
+        }
+        good
+    }
+}
 
 concrete! {
     <T> trait IndexKernels;
@@ -41,47 +69,129 @@ concrete! {
 /// Elements in a piece of parallel work.
 const PIECE: usize = 1 << 14;
 
+/// Stretches that are shorter than this on average are picked element by element.
+const SHORT: usize = 6;
+
 /// How many rows of a length make a piece.
 fn rows_per_piece(width: usize) -> usize {
     (PIECE / width.max(1)).max(1)
 }
 
-/// What is read or written at once: the elements `start + at` for each `at` of a table, or a run of neighbors.
+/// Neighbors in memory from `start` on; backward, up to it.
+#[derive(Clone, Copy, Debug)]
+struct Stretch {
+    start: usize,
+    len: usize,
+    backward: bool,
+}
+
+impl Stretch {
+    /// The stretches that a table names, one after the other.
+    fn all(table: &[usize]) -> Vec<Self> {
+        let mut stretches: Vec<Stretch> = Vec::new();
+        for &at in table {
+            match stretches.last_mut() {
+                Some(s) if !s.backward && at == s.start + s.len => s.len += 1,
+                Some(s) if (s.backward || s.len == 1) && at + s.len == s.start => {
+                    (s.len, s.backward) = (s.len + 1, true)
+                }
+                _ => stretches.push(Stretch { start: at, len: 1, backward: false }),
+            }
+        }
+        stretches
+    }
+
+    /// The stretch in `numbers`, from its lowest place on.
+    fn range(&self) -> std::ops::Range<usize> {
+        let first = if self.backward { self.start + 1 - self.len } else { self.start };
+        first..first + self.len
+    }
+}
+
+/// What is read or written at once: stretches of neighbors, or, where most are short, the elements `start + at` for each
+/// `at` of a table.
 enum Row<'a> {
     Picked { start: usize, table: &'a [usize] },
-    Run { start: usize, len: usize },
+    Stretches(Vec<Stretch>),
 }
 
 impl Row<'_> {
     fn len(&self) -> usize {
         match self {
             Row::Picked { table, .. } => table.len(),
-            Row::Run { len, .. } => *len,
+            Row::Stretches(stretches) => stretches.iter().map(|s| s.len).sum(),
         }
     }
 }
 
-/// The outer tables, and the row that the innermost ones make: dimensions that are taken as they lie are one run.
-fn rows(tables: &[Vec<usize>]) -> (&[Vec<usize>], Row<'_>) {
+/// The outer tables, and the row that the innermost ones make: dimensions that are taken as they lie are one stretch.
+fn rows_of(tables: &[Vec<usize>]) -> (&[Vec<usize>], Row<'_>) {
     let (mut outer, mut start, mut len) = (tables, 0, 1);
     while let Some((table, rest)) = outer.split_last()
         && table.iter().enumerate().all(|(i, &at)| at == table[0] + i * len)
     {
         (outer, start, len) = (rest, start + table[0], len * table.len());
     }
-    match outer.split_last() {
-        Some((table, rest)) if len == 1 => (rest, Row::Picked { start, table }),
-        _ => (outer, Row::Run { start, len }),
+    let Some((table, rest)) = outer.split_last().filter(|_| len == 1) else {
+        return (outer, Row::Stretches(vec![Stretch { start, len, backward: false }]));
+    };
+    let mut stretches = Stretch::all(table);
+    if stretches.len() * SHORT > table.len() {
+        return (rest, Row::Picked { start, table });
     }
+    stretches.iter_mut().for_each(|s| s.start += start);
+    (rest, Row::Stretches(stretches))
 }
 
 /// Calls `row(r, offset)` for `count` rows from row `first` on: `offset` is the sum of the outer tables' entries.
 fn for_rows(outer: &[Vec<usize>], first: usize, count: usize, mut row: impl FnMut(usize, usize)) {
+    let Some((last, outer)) = outer.split_last() else {
+        return (first..first + count).for_each(|r| row(r, 0));
+    };
     let shape: Vec<usize> = outer.iter().map(Vec::len).collect();
-    let mut index = Index::at(&shape, first);
-    for r in first..first + count {
-        row(r, index.get().iter().zip(outer).map(|(&i, table)| table[i]).sum());
+    let mut index = Index::at(&shape, first / last.len());
+    let (mut r, end) = (first, first + count);
+    while r < end {
+        let base: usize = index.get().iter().zip(outer).map(|(&i, table)| table[i]).sum();
+        for at in last.iter().skip(r % last.len()).take(end - r) {
+            row(r, base + at);
+            r += 1;
+        }
         index.next(&shape);
+    }
+}
+
+/// The numbers of the first in reverse order.
+struct Backward<'a, T>(&'a [T], &'a mut [T]);
+impl<T: Real> Kernel for Backward<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        for (to, &from) in self.1.iter_mut().zip(self.0.iter().rev()) {
+            *to = from;
+        }
+    }
+}
+
+/// Adds numbers, perhaps in reverse order.
+struct Add<'a, T> {
+    from: &'a [T],
+    backward: bool,
+    sum: &'a mut [T],
+}
+impl<T: Real> Kernel for Add<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        if self.backward {
+            for (sum, &x) in self.sum.iter_mut().zip(self.from.iter().rev()) {
+                *sum += x;
+            }
+        } else {
+            for (sum, &x) in self.sum.iter_mut().zip(self.from) {
+                *sum += x;
+            }
+        }
     }
 }
 
@@ -90,14 +200,26 @@ fn take_impl<T: Real>(src: &[T], tables: &[Vec<usize>], out: &mut [T]) {
     if out.is_empty() {
         return;
     }
-    let (outer, row) = rows(tables);
+    let (outer, row) = rows_of(tables);
     let width = row.len();
     let together = rows_per_piece(width);
     parallel::for_each_chunk(out, together * width, |piece, out| {
         for_rows(outer, piece * together, out.len() / width, |r, offset| {
             let out = &mut out[(r - piece * together) * width..][..width];
             match row {
-                Row::Run { start, len } => out.copy_from_slice(&src[offset + start..][..len]),
+                Row::Stretches(ref stretches) => {
+                    let mut out = out;
+                    for stretch in stretches {
+                        let (to, rest) = out.split_at_mut(stretch.len);
+                        let from = &src[offset..][stretch.range()];
+                        match stretch.backward {
+                            _ if stretch.len == 1 => to[0] = from[0],
+                            true => simd::dispatch(Backward(from, to)),
+                            false => strided::copy(from, to),
+                        }
+                        out = rest;
+                    }
+                }
                 Row::Picked { start, table } => {
                     let src = &src[offset + start..];
                     out.iter_mut().zip(table).for_each(|(y, &at)| *y = src[at]);
@@ -112,14 +234,23 @@ fn put_add_impl<T: Real>(src: &[T], tables: &[Vec<usize>], sum: &mut [T]) {
     if src.is_empty() {
         return;
     }
-    let (outer, row) = rows(tables);
+    let (outer, row) = rows_of(tables);
     let width = row.len();
     let add = |first: usize, count: usize, before: usize, sum: &mut [T]| {
         for_rows(outer, first, count, |r, offset| {
             let (src, at) = (&src[r * width..][..width], offset - before);
             match row {
-                Row::Run { start, len } => {
-                    sum[at + start..][..len].iter_mut().zip(src).for_each(|(sum, &x)| *sum += x);
+                Row::Stretches(ref stretches) => {
+                    let mut src = src;
+                    for stretch in stretches {
+                        let (from, rest) = src.split_at(stretch.len);
+                        let sum = &mut sum[at..][stretch.range()];
+                        match stretch.len {
+                            1 => sum[0] += from[0],
+                            _ => simd::dispatch(Add { from, backward: stretch.backward, sum }),
+                        }
+                        src = rest;
+                    }
                 }
                 Row::Picked { start, table } => {
                     let sum = &mut sum[at + start..];
@@ -128,6 +259,15 @@ fn put_add_impl<T: Real>(src: &[T], tables: &[Vec<usize>], sum: &mut [T]) {
             }
         });
     };
+    // Rows of one length go to different threads by where they are added.
+    if let ([table], Row::Stretches(stretches)) = (outer, &row)
+        && let [Stretch { start: 0, len, backward: false }] = stretches[..]
+        && sum.len().is_multiple_of(len)
+        && table.iter().all(|at| at.is_multiple_of(len))
+    {
+        let indices: Vec<usize> = table.iter().map(|at| at / len).collect();
+        return rows::scatter_add_rows(src, len, &indices, None, sum);
+    }
     let rows = src.len() / width;
     // Where the first dimension is taken as it lies, its slabs can go to different threads.
     if let Some(first) = outer.first()
@@ -166,8 +306,11 @@ fn gather_impl<T: Real>(src: View<'_, T>, dim: usize, index: &[usize], shape: &[
         for (r, out) in out.chunks_mut(width).enumerate() {
             let base: usize = position.get().iter().zip(&strides).map(|(i, s)| i * s).sum();
             let index = &index[(piece * rows + r) * width..][..width];
-            for (j, (y, &i)) in out.iter_mut().zip(index).enumerate() {
-                *y = data[base + j * step + i * along];
+            let data = &data[base..];
+            if (step, along) == (0, 1) {
+                out.iter_mut().zip(index).for_each(|(y, &i)| *y = data[i]);
+            } else {
+                out.iter_mut().zip(index).enumerate().for_each(|(j, (y, &i))| *y = data[j * step + i * along]);
             }
             position.next(outer);
         }

@@ -2,14 +2,16 @@
 //!
 //! A function is a small struct that implements [`Unary`] or [`Binary`] by the formula for one element; the macros
 //! [`unary!`](crate::unary) and [`binary!`](crate::binary) write such structs and compile them for every instruction
-//! set. The same function serves contiguous, transposed and broadcast inputs: what is not contiguous is gathered into a
-//! block that fits the first-level cache.
+//! set. The same function serves contiguous, transposed and broadcast inputs: it takes runs of them where they lie, and what
+//! does not lie in runs from a block that fits the first-level cache.
 
+use crate::gemm::Lanes;
 use crate::simd::{self, Kernel, Level};
+use crate::source::Source;
 use crate::{Buffer, Real, View, parallel};
 
-/// Elements in a block: what a gather or an update in place keeps on the stack.
-const BLOCK: usize = 512;
+/// Elements that an update in place keeps on the stack.
+const IN_PLACE: usize = 512;
 /// Elements in a piece of parallel work.
 const PIECE: usize = 1 << 14;
 /// Below this many elements, waking a second thread costs more than it saves.
@@ -201,43 +203,35 @@ pub fn map2_in_place<T: Real, F: Binary>(f: F, data: &mut [T], b: View<'_, T>) {
     walk2_in_place(&|a, b, dst| T::block2(f, level, a, b, dst), data, b);
 }
 
-/// Calls `work(start, piece)` for the pieces of `dst`, on several threads where it is long enough.
-fn pieces<T: Real>(dst: &mut [T], work: impl Fn(usize, &mut [T]) + Sync + Send) {
+/// Calls `work(start, piece)` for pieces of `dst` of a length, on several threads where it is long enough.
+fn pieces<T: Real>(dst: &mut [T], size: usize, work: impl Fn(usize, &mut [T]) + Sync + Send) {
     if dst.len() < PARALLEL {
         work(0, dst);
     } else {
-        parallel::for_each_chunk(dst, PIECE, |i, piece| work(i * PIECE, piece));
+        parallel::for_each_chunk(dst, size, |i, piece| work(i * size, piece));
     }
 }
 
-/// A row-major copy of a view whose elements would be far apart if they were gathered in order.
-fn packed<T: Real>(view: &View<'_, T>) -> Option<Buffer<T>> {
-    view.adjacent_dim()?;
-    let mut copy = Buffer::unspecified(view.len());
-    crate::view::copy(*view, &mut copy);
-    Some(copy)
-}
-
-fn walk1_impl<T: Real>(call: Call1<'_, T>, src: View<'_, T>, dst: &mut [T]) {
+fn walk1_impl<T: Lanes>(call: Call1<'_, T>, src: View<'_, T>, dst: &mut [T]) {
     assert_eq!(src.len(), dst.len(), "map1: input and output differ in length");
-    let copy = packed(&src);
-    match copy.as_deref().or(src.as_slice()) {
-        Some(src) => pieces(dst, |start, piece| call(&src[start..start + piece.len()], piece)),
-        None => pieces(dst, |start, piece| {
-            let mut block = [T::ZERO; BLOCK];
-            for (i, part) in piece.chunks_mut(BLOCK).enumerate() {
-                let block = &mut block[..part.len()];
-                src.read(start + i * BLOCK, block);
-                call(block, part);
-            }
-        }),
+    if let Some(src) = src.as_slice() {
+        return pieces(dst, PIECE, |start, piece| call(&src[start..start + piece.len()], piece));
     }
+    let src = Source::new(src);
+    pieces(dst, src.piece(PIECE), |start, mut piece| {
+        let mut memory = Buffer::unspecified(0);
+        let mut src = src.over(start, piece.len(), &mut memory);
+        while !piece.is_empty() {
+            let part = piece.split_off_mut(..src.most().min(piece.len())).expect("a part of the piece");
+            call(src.next(part.len()), part);
+        }
+    });
 }
 
 fn walk1_in_place_impl<T: Real>(call: Call1<'_, T>, data: &mut [T]) {
-    pieces(data, |_, piece| {
-        let mut block = [T::ZERO; BLOCK];
-        for part in piece.chunks_mut(BLOCK) {
+    pieces(data, PIECE, |_, piece| {
+        let mut block = [T::ZERO; IN_PLACE];
+        for part in piece.chunks_mut(IN_PLACE) {
             let block = &mut block[..part.len()];
             block.copy_from_slice(part);
             call(block, part);
@@ -245,68 +239,38 @@ fn walk1_in_place_impl<T: Real>(call: Call1<'_, T>, data: &mut [T]) {
     });
 }
 
-/// One input of a binary function, as its blocks come.
-enum Source<'a, T: Real> {
-    Slice(&'a [T]),
-    Packed(Buffer<T>),
-    Scalar([T; BLOCK]),
-    Strided(View<'a, T>),
-}
-
-impl<'a, T: Real> Source<'a, T> {
-    fn new(view: View<'a, T>) -> Self {
-        if let Some(slice) = view.as_slice() {
-            Source::Slice(slice)
-        } else if let Some(x) = view.as_scalar() {
-            Source::Scalar([x; BLOCK])
-        } else if let Some(copy) = packed(&view) {
-            Source::Packed(copy)
-        } else {
-            Source::Strided(view)
-        }
-    }
-
-    /// Elements `start..start + len`, where they lie or gathered into `block`.
-    fn get<'b>(&'b self, start: usize, len: usize, block: &'b mut [T; BLOCK]) -> &'b [T] {
-        match self {
-            Source::Slice(slice) => &slice[start..start + len],
-            Source::Packed(copy) => &copy[start..start + len],
-            Source::Scalar(values) => &values[..len],
-            Source::Strided(view) => {
-                view.read(start, &mut block[..len]);
-                &block[..len]
-            }
-        }
-    }
-}
-
-fn walk2_impl<T: Real>(call: Call2<'_, T>, a: View<'_, T>, b: View<'_, T>, dst: &mut [T]) {
+fn walk2_impl<T: Lanes>(call: Call2<'_, T>, a: View<'_, T>, b: View<'_, T>, dst: &mut [T]) {
     assert!(a.len() == dst.len() && b.len() == dst.len(), "map2: inputs and output differ in length");
     if let (Some(a), Some(b)) = (a.as_slice(), b.as_slice()) {
-        return pieces(dst, |start, piece| {
+        return pieces(dst, PIECE, |start, piece| {
             let end = start + piece.len();
             call(&a[start..end], &b[start..end], piece);
         });
     }
     let (a, b) = (Source::new(a), Source::new(b));
-    pieces(dst, |start, piece| {
-        let (mut block_a, mut block_b) = ([T::ZERO; BLOCK], [T::ZERO; BLOCK]);
-        for (i, part) in piece.chunks_mut(BLOCK).enumerate() {
-            let (start, len) = (start + i * BLOCK, part.len());
-            call(a.get(start, len, &mut block_a), b.get(start, len, &mut block_b), part);
+    pieces(dst, a.piece(PIECE).max(b.piece(PIECE)), |start, mut piece| {
+        let (mut memory_a, mut memory_b) = (Buffer::unspecified(0), Buffer::unspecified(0));
+        let mut a = a.over(start, piece.len(), &mut memory_a);
+        let mut b = b.over(start, piece.len(), &mut memory_b);
+        while !piece.is_empty() {
+            let part = piece.split_off_mut(..a.most().min(b.most()).min(piece.len())).expect("a part of the piece");
+            call(a.next(part.len()), b.next(part.len()), part);
         }
     });
 }
 
-fn walk2_in_place_impl<T: Real>(call: Call2<'_, T>, data: &mut [T], b: View<'_, T>) {
+fn walk2_in_place_impl<T: Lanes>(call: Call2<'_, T>, data: &mut [T], b: View<'_, T>) {
     assert_eq!(b.len(), data.len(), "map2_in_place: input and output differ in length");
     let b = Source::new(b);
-    pieces(data, |start, piece| {
-        let (mut block_a, mut block_b) = ([T::ZERO; BLOCK], [T::ZERO; BLOCK]);
-        for (i, part) in piece.chunks_mut(BLOCK).enumerate() {
-            let a = &mut block_a[..part.len()];
+    pieces(data, b.piece(PIECE), |start, mut piece| {
+        let mut block = [T::ZERO; IN_PLACE];
+        let mut memory = Buffer::unspecified(0);
+        let mut b = b.over(start, piece.len(), &mut memory);
+        while !piece.is_empty() {
+            let part = piece.split_off_mut(..b.most().min(piece.len()).min(IN_PLACE)).expect("a part of the piece");
+            let a = &mut block[..part.len()];
             a.copy_from_slice(part);
-            call(a, b.get(start + i * BLOCK, a.len(), &mut block_b), part);
+            call(a, b.next(part.len()), part);
         }
     });
 }

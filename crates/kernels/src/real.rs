@@ -55,6 +55,7 @@ pub trait Real:
     + crate::update::UpdateKernels<Self>
     + crate::update::VectorKernels<Self>
     + crate::view::ViewKernels<Self>
+    + crate::place::PartKernels<Self>
     + crate::conv::ConvKernels<Self>
     + crate::pool::PoolKernels<Self>
     + crate::pool::PlaceKernels<Self>
@@ -223,7 +224,8 @@ macro_rules! real {
             }
             #[inline(always)]
             fn powf(self, exponent: Self) -> Self {
-                $t::powf(self, exponent)
+                use $math as math;
+                math::powf(self, exponent)
             }
             #[inline(always)]
             fn powi(self, exponent: i32) -> Self {

@@ -2,6 +2,13 @@
 //!
 //! With a fixed step and without checks of indices these are loops over registers.
 
+/// Bytes after which addresses look alike to the CPU's check of reads against writes.
+const PAGE: usize = 4096;
+/// How far a read may be behind a write in such a page, in bytes, to be taken for one of the same place.
+const NEAR: usize = 1024;
+/// Numbers that are copied forward all the same.
+const RUN: usize = 64;
+
 /// `take(to[i], from[i * step])` for each of `to`. `from` may end behind the last one.
 #[inline(always)]
 pub(crate) fn gather<T: Copy>(step: usize, from: &[T], to: &mut [T], take: impl Fn(&mut T, T)) {
@@ -22,6 +29,17 @@ fn gather_fixed<T: Copy, const STEP: usize>(from: &[T], to: &mut [T], take: impl
     }
 }
 
+/// Copies numbers; from the last to the first where the two places differ by so little modulo a page that each read would wait
+/// for the write before it, which the CPU takes for one to the same place.
+#[inline(always)]
+pub(crate) fn copy<T: Copy>(from: &[T], to: &mut [T]) {
+    let ahead = to.as_ptr().addr().wrapping_sub(from.as_ptr().addr()) % PAGE;
+    if to.len() <= RUN || ahead == 0 || ahead >= NEAR {
+        return to.copy_from_slice(from);
+    }
+    to.rchunks_mut(RUN).zip(from.rchunks(RUN)).for_each(|(to, from)| to.copy_from_slice(from));
+}
+
 /// `put(to[i * step], from[i])` for each of `from`. `to` may end behind the last one.
 #[inline(always)]
 pub(crate) fn scatter<T: Copy>(step: usize, from: &[T], to: &mut [T], put: impl Fn(&mut T, T)) {
@@ -34,6 +52,17 @@ pub(crate) fn scatter<T: Copy>(step: usize, from: &[T], to: &mut [T], put: impl 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn copies_are_copies() {
+        let from: Vec<u32> = (0..3000).collect();
+        let mut to = vec![0; 5000];
+        for (start, len) in (0..1100).step_by(7).flat_map(|start| [0, 1, 64, 65, 2999].map(|len| (start, len))) {
+            to.fill(0);
+            copy(&from[..len], &mut to[start..][..len]);
+            assert!(to[start..][..len] == from[..len] && to[start + len] == 0);
+        }
+    }
 
     #[test]
     fn steps_agree_with_plain_indices() {

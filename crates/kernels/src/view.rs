@@ -1,6 +1,8 @@
 //! [`View`]: a strided, read-only window on numbers, and how to read it in rows.
 
-use crate::Real;
+use crate::fold::Folded;
+pub(crate) use crate::fold::Index;
+use crate::gemm::Lanes;
 use crate::parallel;
 
 concrete! {
@@ -74,30 +76,13 @@ impl<'a, T: Copy> View<'a, T> {
         Some(&self.data[..expected])
     }
 
-    /// The dimension along which neighbors lie next to each other in memory, if it is not the last one and tiles pay: a
-    /// transposed matrix has one.
-    pub(crate) fn adjacent_dim(&self) -> Option<usize> {
-        let (&width, outer) = self.shape.split_last()?;
-        let (stride, outer_strides) = self.strides.split_last()?;
-        if width < 4 || *stride < 2 || self.is_empty() {
-            return None;
-        }
-        (0..outer.len()).find(|&d| outer_strides[d] == 1 && outer[d] >= 4)
-    }
-
-    /// The one value that all elements share because every stride is 0, if there is one.
-    pub fn as_scalar(&self) -> Option<T> {
-        let repeated = self.shape.iter().zip(self.strides).all(|(&n, &stride)| n == 1 || stride == 0);
-        (repeated && !self.is_empty()).then(|| self.data[0])
-    }
-
     /// The element at an index, and the rest of the data from there on.
     fn from(&self, index: &[usize]) -> &'a [T] {
         let offset: usize = index.iter().zip(self.strides).map(|(&i, &s)| i * s).sum();
         &self.data[offset..]
     }
 
-    /// Copies elements `start..start + out.len()` of the row-major order to `out`.
+    /// Copies elements `start..start + out.len()` of the row-major order to `out`: plainly, row by row.
     #[inline(always)]
     pub fn read(&self, start: usize, out: &mut [T]) {
         if let Some(slice) = self.as_slice() {
@@ -125,92 +110,19 @@ impl<'a, T: Copy> View<'a, T> {
     }
 }
 
-/// A row-major counter over a shape. Ranks up to 8 take no memory.
-pub(crate) struct Index {
-    small: [usize; 8],
-    large: Vec<usize>,
-    rank: usize,
-}
-
-impl Index {
-    /// The index of the `position`-th element.
-    pub(crate) fn at(shape: &[usize], mut position: usize) -> Self {
-        let rank = shape.len();
-        let mut index = Index { small: [0; 8], large: if rank > 8 { vec![0; rank] } else { Vec::new() }, rank };
-        for (i, &n) in index.get_mut().iter_mut().zip(shape).rev() {
-            if n > 0 {
-                *i = position % n;
-                position /= n;
-            }
-        }
-        index
-    }
-
-    pub(crate) fn get(&self) -> &[usize] {
-        if self.rank > 8 { &self.large } else { &self.small[..self.rank] }
-    }
-
-    fn get_mut(&mut self) -> &mut [usize] {
-        if self.rank > 8 { &mut self.large } else { &mut self.small[..self.rank] }
-    }
-
-    /// Moves on to the next index; from the last one back to the first.
-    pub(crate) fn next(&mut self, shape: &[usize]) {
-        for (i, &n) in self.get_mut().iter_mut().zip(shape).rev() {
-            *i += 1;
-            if *i < n {
-                return;
-            }
-            *i = 0;
-        }
-    }
-}
-
 /// Elements in a piece of parallel work.
 const PIECE: usize = 1 << 15;
-/// Rows and columns of a tile that is transposed at once: a line of the cache.
-const TILE: usize = 16;
 
-fn copy_impl<T: Real>(src: View<'_, T>, dst: &mut [T]) {
+fn copy_impl<T: Lanes>(src: View<'_, T>, dst: &mut [T]) {
     assert_eq!(src.len(), dst.len(), "copy: the view and the output differ in length");
-    match src.adjacent_dim() {
-        Some(dim) => copy_transposed(src, dim, dst),
-        None => parallel::for_each_chunk(dst, PIECE, |i, chunk| src.read(i * PIECE, chunk)),
+    if let Some(slice) = src.as_slice() {
+        return parallel::for_each_chunk(dst, PIECE, |i, chunk| {
+            chunk.copy_from_slice(&slice[i * PIECE..][..chunk.len()])
+        });
     }
-}
-
-/// Copies a view whose neighbors in memory lie along `dim`, which is not the last: tile by tile, so that lines of the cache
-/// are read and written whole.
-fn copy_transposed<T: Real>(src: View<'_, T>, dim: usize, dst: &mut [T]) {
-    let (shape, strides) = (src.shape(), src.strides());
-    let last = shape.len() - 1;
-    // Pieces are ranges of the first dimension.
-    let row = dst.len() / shape[0];
-    let rows = PIECE.div_ceil(row).next_multiple_of(TILE);
-    parallel::for_each_chunk(dst, rows * row, |piece, out| {
-        let mut others = shape.to_vec();
-        others[0] = out.len() / row;
-        let (height, width) = (others[dim], others[last]);
-        let out_stride: usize = others[dim + 1..].iter().product();
-        (others[dim], others[last]) = (1, 1);
-        let out_strides: Vec<usize> = (0..=last).map(|d| shape[d + 1..].iter().product()).collect();
-        let data = &src.data()[piece * rows * strides[0]..];
-        let mut index = Index::at(&others, 0);
-        for _ in 0..others.iter().product() {
-            let at = |strides: &[usize]| index.get().iter().zip(strides).map(|(i, s)| i * s).sum::<usize>();
-            let (from, to) = (&data[at(strides)..], &mut out[at(&out_strides)..]);
-            for i0 in (0..height).step_by(TILE) {
-                for j0 in (0..width).step_by(TILE) {
-                    for i in i0..height.min(i0 + TILE) {
-                        for j in j0..width.min(j0 + TILE) {
-                            to[i * out_stride + j] = from[i + j * strides[last]];
-                        }
-                    }
-                }
-            }
-            index.next(&others);
-        }
-    });
+    let src = Folded::new(src);
+    let piece = src.piece(PIECE);
+    parallel::for_each_chunk(dst, piece, |i, chunk| src.read(i * piece, chunk));
 }
 
 #[cfg(test)]
@@ -251,17 +163,14 @@ mod tests {
             view.read(0, &mut read);
             assert_eq!(copied, read, "{shape:?} {strides:?}");
         }
-        assert_eq!(View::new(&data, &[200, 300], &[1, 200]).adjacent_dim(), Some(0));
-        assert_eq!(View::new(&data, &[200, 300], &[300, 1]).adjacent_dim(), None);
     }
 
     #[test]
-    fn slices_and_scalars_are_seen() {
+    fn slices_are_seen() {
         let data = [1.0, 2.0, 3.0, 4.0];
         assert_eq!(View::new(&data, &[2, 2], &[2, 1]).as_slice(), Some(&data[..]));
         assert_eq!(View::new(&data, &[1, 4], &[99, 1]).as_slice(), Some(&data[..]));
         assert_eq!(View::new(&data, &[2, 2], &[1, 2]).as_slice(), None);
-        assert_eq!(View::new(&data, &[3, 2], &[0, 0]).as_scalar(), Some(1.0));
         assert_eq!(View::new(&data, &[], &[]).as_slice(), Some(&data[..1]));
     }
 

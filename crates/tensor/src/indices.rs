@@ -1,6 +1,7 @@
 //! [`Indices`]: places along a dimension, in the shape of the tensor that they pick or that picked them.
 
 use crate::Shape;
+use chainrule_kernels::index::all_below;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -66,7 +67,9 @@ impl Indices {
     #[track_caller]
     pub(crate) fn check(&self, op: &str, dim: usize, shape: &Shape) {
         let size = shape[dim];
-        if let Some(at) = self.iter().position(|&i| i >= size) {
+        if !all_below(self, size)
+            && let Some(at) = self.iter().position(|&i| i >= size)
+        {
             panic!("{op}: index {} (number {at}) is out of range for dimension {dim} of shape {shape}", self[at]);
         }
     }

@@ -21,6 +21,8 @@
 //! Errors are in ULP: distances between neighboring `f32` at the exact result. The argument reduction is W. Cody and
 //! W. Waite's, "Software Manual for the Elementary Functions" (1980).
 
+pub use super::power::powf;
+
 /// `1.5 * 2^23`: adding it to a number below `2^22` rounds to an integer, which then stands in the lowest bits. Nine of
 /// these are 0 in the constant itself, so that shifting the sum's bits by 23 leaves nothing but the integer.
 const ROUND: f32 = 12_582_912.0;

@@ -24,6 +24,12 @@ pub fn ln_1p(x: f64) -> f64 {
     x.ln_1p()
 }
 
+/// `x^p`.
+#[inline(always)]
+pub fn powf(x: f64, p: f64) -> f64 {
+    x.powf(p)
+}
+
 /// The hyperbolic tangent.
 #[inline(always)]
 pub fn tanh(x: f64) -> f64 {

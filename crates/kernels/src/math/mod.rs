@@ -4,6 +4,7 @@
 
 pub mod f32;
 pub mod f64;
+pub mod power;
 pub mod trig;
 
 #[cfg(test)]

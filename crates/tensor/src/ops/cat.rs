@@ -9,6 +9,7 @@
 
 use crate::{Dims, Inputs, Op, OpInfo, Tensor};
 use chainrule_kernels::Real;
+use chainrule_kernels::place::{Put, Range, place};
 
 pub(super) static INFO: OpInfo = OpInfo {
     name: "cat",
@@ -61,19 +62,14 @@ impl<T: Real> Tensor<T> {
         let sizes: Vec<Option<usize>> = tensors.iter().map(|x| (!nothing(x)).then(|| x.shape()[dim])).collect();
         let mut shape = first.shape().clone();
         shape.0[dim] = sizes.iter().flatten().sum();
-        let inner: usize = shape[dim + 1..].iter().product();
-        let row = shape[dim] * inner;
-        let value = Self::build(shape, |out| {
-            let mut start = 0;
-            for (tensor, size) in tensors.iter().zip(&sizes) {
-                let width = size.unwrap_or(0) * inner;
-                let values = tensor.to_slice();
-                if width > 0 {
-                    for (o, part) in values.chunks(width).enumerate() {
-                        out[o * row + start..][..width].copy_from_slice(part);
-                    }
+        let value = Self::build(shape.clone(), |out| {
+            let mut ranges: Vec<Range> = shape.iter().map(|&n| Range::all(n)).collect();
+            for (tensor, &size) in tensors.iter().zip(&sizes) {
+                if let Some(count) = size {
+                    ranges[dim].count = count;
+                    place(&tensor.to_slice(), &ranges, Put::Alone, out);
+                    ranges[dim].start += count;
                 }
-                start += width;
             }
         });
         Self::from_op(&INFO, value, tensors, || Cat { dim, sizes })

@@ -16,6 +16,7 @@
 
 use crate::{Inputs, Op, OpInfo, Tensor};
 use chainrule_kernels::Real;
+use chainrule_kernels::place::{Put, Range, place};
 
 pub(super) static INFO: OpInfo = OpInfo {
     name: "pad",
@@ -84,19 +85,9 @@ fn constant<T: Real>(inner: &Tensor<T>, pads: &[(isize, isize)], value: f64) -> 
         return inner.clone();
     }
     let padded = Tensor::build(shape.as_slice().into(), |out| {
-        out.fill(T::from_f64(value));
-        let width = sizes.last().copied().unwrap_or(1).max(1);
-        for (row, values) in inner.to_slice().chunks(width).enumerate() {
-            // Where the row begins in the output: each of its indices moves on by what stands before.
-            let (mut rest, mut place, mut stride) = (row, 0, 1);
-            for d in (0..shape.len()).rev() {
-                let i = if d + 1 == shape.len() { 0 } else { rest % sizes[d] };
-                rest = if d + 1 == shape.len() { rest } else { rest / sizes[d] };
-                place += (i + before[d]) * stride;
-                stride *= shape[d];
-            }
-            out[place..place + values.len()].copy_from_slice(values);
-        }
+        let places = shape.iter().zip(&sizes).zip(&before);
+        let ranges: Vec<Range> = places.map(|((&size, &count), &start)| Range { size, start, count, step: 1 }).collect();
+        place(&inner.to_slice(), &ranges, Put::Among(T::from_f64(value)), out);
     });
     Tensor::from_op(&INFO, padded, &[inner], || Pad { before, sizes })
 }

@@ -10,7 +10,8 @@
 //! Slicing is a view. The two are each other's derivative.
 
 use crate::{Dims, Inputs, Op, OpInfo, Shape, Tensor};
-use chainrule_kernels::{Buffer, Real};
+use chainrule_kernels::Real;
+use chainrule_kernels::place::{Put, Range as Places, place};
 
 pub(super) static INFO: OpInfo = OpInfo {
     name: "slice",
@@ -45,7 +46,7 @@ impl<T: Real> Op<T> for Slice {
             inputs.add(0, || self.0.put_back(&grad));
         } else {
             // Many slices of one tensor, such as the steps of a sequence, share one sum: each touches its own part only.
-            inputs.add_part(0, |sum| self.0.add_to(sum, &grad.to_slice()));
+            inputs.add_part(0, |sum| place(&grad.to_slice(), &self.0.places(), Put::Added, sum));
         }
     }
 }
@@ -70,25 +71,15 @@ impl Range {
         Tensor::from_op(&INFO, x.window(shape, strides, offset), &[x], || Slice(self.clone()))
     }
 
-    /// Adds the range's elements to where they belong in a tensor of the full shape.
-    fn add_to<T: Real>(&self, sum: &mut [T], part: &[T]) {
-        let inner: usize = self.full[self.dim + 1..].iter().product();
-        // With a step of 1 the whole range is one run.
-        let (count, run) = if self.step == 1 { (1, self.count * inner) } else { (self.count, inner) };
-        if run == 0 {
-            return;
-        }
-        for (at, values) in part.chunks(run).enumerate() {
-            let (outer, i) = (at / count, at % count);
-            let to = (outer * self.full[self.dim] + self.start + i * self.step) * inner;
-            sum[to..to + run].iter_mut().zip(values).for_each(|(sum, &x)| *sum += x);
-        }
+    /// The range in all dimensions of the full shape.
+    fn places(&self) -> Vec<Places> {
+        let mut places: Vec<Places> = self.full.iter().map(|&n| Places::all(n)).collect();
+        places[self.dim] = Places { size: self.full[self.dim], start: self.start, count: self.count, step: self.step };
+        places
     }
 
     fn put_back<T: Real>(&self, y: &Tensor<T>) -> Tensor<T> {
-        let mut buffer = Buffer::zeroed(self.full.numel());
-        self.add_to(&mut buffer, &y.to_slice());
-        let value = Tensor::from_buffer(buffer, self.full.clone());
+        let value = Tensor::build(self.full.clone(), |out| place(&y.to_slice(), &self.places(), Put::Among(T::ZERO), out));
         Tensor::from_op(&UNSLICE, value, &[y], || Unslice(self.clone()))
     }
 }

@@ -1,0 +1,352 @@
+//! [`Folded`]: a view with as few dimensions as can describe it, read in row-major order in runs as long as possible.
+//!
+//! | neighbors in a row of the output | how it is read |
+//! |---|---|
+//! | are neighbors in memory | one copy for each row |
+//! | are the same number | one fill for each row |
+//! | stand apart, but those of another dimension are neighbors | squares are turned in registers ([`turn`](crate::turn)) |
+//! | are two to four | their columns are zipped |
+//! | stand apart | one by one |
+
+use crate::gemm::Lanes;
+use crate::simd::{self, Kernel};
+use crate::{View, strided, turn::turn};
+use std::ops::{Deref, DerefMut};
+
+/// Steps of a turned view that fill a line of the cache.
+const TOGETHER: usize = 16;
+
+/// A list of sizes. Up to 8 take no memory.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sizes {
+    small: [usize; 8],
+    large: Vec<usize>,
+    len: usize,
+}
+
+impl Sizes {
+    fn zeros(len: usize) -> Self {
+        Sizes { small: [0; 8], large: if len > 8 { vec![0; len] } else { Vec::new() }, len }
+    }
+
+    fn push(&mut self, size: usize) {
+        if self.len == 8 {
+            self.large = self.small.to_vec();
+        }
+        if self.len < 8 {
+            self.small[self.len] = size
+        } else {
+            self.large.push(size)
+        }
+        self.len += 1;
+    }
+}
+
+impl Deref for Sizes {
+    type Target = [usize];
+    fn deref(&self) -> &[usize] {
+        if self.len > 8 { &self.large } else { &self.small[..self.len] }
+    }
+}
+impl DerefMut for Sizes {
+    fn deref_mut(&mut self) -> &mut [usize] {
+        if self.len > 8 { &mut self.large } else { &mut self.small[..self.len] }
+    }
+}
+
+/// A row-major counter over a shape. Ranks up to 8 take no memory.
+pub(crate) struct Index(Sizes);
+
+impl Index {
+    /// The index of the `position`-th element.
+    pub(crate) fn at(shape: &[usize], mut position: usize) -> Self {
+        let mut index = Sizes::zeros(shape.len());
+        for (i, &n) in index.iter_mut().zip(shape).rev() {
+            if n > 0 {
+                *i = position % n;
+                position /= n;
+            }
+        }
+        Index(index)
+    }
+
+    pub(crate) fn get(&self) -> &[usize] {
+        &self.0
+    }
+
+    /// Where the element stands in memory with these strides.
+    pub(crate) fn offset(&self, strides: &[usize]) -> usize {
+        self.0.iter().zip(strides).map(|(&i, &stride)| i * stride).sum()
+    }
+
+    /// Moves on to the next index; from the last one back to the first.
+    pub(crate) fn next(&mut self, shape: &[usize]) {
+        for (i, &n) in self.0.iter_mut().zip(shape).rev() {
+            *i += 1;
+            if *i < n {
+                return;
+            }
+            *i = 0;
+        }
+    }
+}
+
+/// A view whose dimensions of size 1 are left out and whose others are merged where one lies inside the other.
+///
+/// There are always two at least: rows, and the numbers of a row.
+pub(crate) struct Folded<'a, T> {
+    data: &'a [T],
+    shape: Sizes,
+    strides: Sizes,
+    /// The dimension whose steps are read together: one with neighbors in memory if the last has none, else the one before
+    /// the last.
+    dim: usize,
+    /// Numbers in a step of that dimension.
+    unit: usize,
+}
+
+impl<'a, T: Copy> Folded<'a, T> {
+    pub(crate) fn new(view: View<'a, T>) -> Self {
+        let (mut shape, mut strides) = (Sizes::default(), Sizes::default());
+        for (&n, &stride) in view.shape().iter().zip(view.strides()).filter(|&(&n, _)| n != 1) {
+            match (shape.last_mut(), strides.last_mut()) {
+                (Some(size), Some(outer)) if *outer == n * stride => (*size, *outer) = (*size * n, stride),
+                _ => {
+                    shape.push(n);
+                    strides.push(stride);
+                }
+            }
+        }
+        while shape.len() < 2 {
+            shape.push(1);
+            strides.push(1);
+            shape.rotate_right(1);
+            strides.rotate_right(1);
+        }
+        let last = shape.len() - 1;
+        let apart = strides[last] > 1 && shape[last] > 4;
+        let turned = (0..last).find(|&d| apart && strides[d] == 1 && shape[d] >= 4);
+        let dim = turned.unwrap_or(last - 1);
+        let unit = shape[dim + 1..].iter().product();
+        Folded { data: view.data(), shape, strides, dim, unit }
+    }
+
+    fn last(&self) -> usize {
+        self.shape.len() - 1
+    }
+
+    /// Numbers in a row.
+    pub(crate) fn width(&self) -> usize {
+        self.shape[self.last()]
+    }
+
+    /// The distance between neighbors in a row.
+    pub(crate) fn step(&self) -> usize {
+        self.strides[self.last()]
+    }
+
+    /// Whether neighbors in memory lie along another dimension than the last. Such views should be read in pieces of
+    /// the length [`piece`](Folded::piece).
+    pub(crate) fn is_turned(&self) -> bool {
+        self.step() > 1 && self.width() > 4 && self.strides[self.dim] == 1 && self.shape[self.dim] >= 4
+    }
+
+    /// The length of the pieces in which a walk reads: about `target`, and whole lines of the cache where it is turned.
+    pub(crate) fn piece(&self, target: usize) -> usize {
+        if self.is_turned() { target.next_multiple_of((self.unit * TOGETHER).max(1)) } else { target }
+    }
+
+    /// The length after which the numbers repeat, if they do: the view is one row again and again.
+    pub(crate) fn period(&self) -> Option<usize> {
+        match (&self.shape[..], &self.strides[..]) {
+            (&[_, width], &[0, 1]) => Some(width),
+            _ => None,
+        }
+    }
+
+    /// The place of a row among the others.
+    pub(crate) fn row(&self, row: usize) -> Index {
+        Index::at(&self.shape[..self.last()], row)
+    }
+
+    /// Moves on to the next row.
+    pub(crate) fn next_row(&self, row: &mut Index) {
+        row.next(&self.shape[..self.last()]);
+    }
+
+    /// The memory from where a row begins.
+    pub(crate) fn numbers(&self, row: &Index) -> &'a [T] {
+        &self.data[row.offset(&self.strides)..]
+    }
+}
+
+impl<T: Lanes> Folded<'_, T> {
+    /// Copies numbers `start..start + out.len()` of the row-major order to `out`.
+    pub(crate) fn read(&self, start: usize, out: &mut [T]) {
+        let (outer, rows) = (&self.shape[..self.dim], self.shape[self.dim]);
+        if out.is_empty() {
+            return;
+        }
+        let (mut row, mut within) = (start / self.unit, start % self.unit);
+        let mut index = Index::at(outer, row / rows);
+        row %= rows;
+        let mut done = 0;
+        while done < out.len() {
+            let from = &self.data[index.offset(&self.strides) + row * self.strides[self.dim]..];
+            let left = out.len() - done;
+            if within == 0 && left >= self.unit {
+                let count = (left / self.unit).min(rows - row);
+                self.read_units(from, &mut out[done..][..count * self.unit]);
+                (done, row) = (done + count * self.unit, row + count);
+            } else {
+                let count = left.min(self.unit - within);
+                self.read_part(from, within, &mut out[done..][..count]);
+                (done, row, within) = (done + count, row + 1, 0);
+            }
+            if row == rows {
+                row = 0;
+                index.next(outer);
+            }
+        }
+    }
+
+    /// Reads whole steps of the dimension from where `from` begins.
+    fn read_units(&self, from: &[T], out: &mut [T]) {
+        let (dim, width, step) = (self.dim, self.width(), self.step());
+        let rows = out.len() / self.unit;
+        if !self.is_turned() {
+            return simd::dispatch(Rows { from, row_step: self.strides[dim], step, width, out });
+        }
+        let (middle, strides) = (&self.shape[dim + 1..self.last()], &self.strides[dim + 1..]);
+        let mut index = Index::at(middle, 0);
+        for at in (0..self.unit).step_by(width) {
+            turn(&from[index.offset(strides)..], step, (rows, width), &mut out[at..], self.unit);
+            index.next(middle);
+        }
+    }
+
+    /// Reads a part of one step of the dimension, from its number `within` on, row by row.
+    fn read_part(&self, from: &[T], within: usize, out: &mut [T]) {
+        let (width, step) = (self.width(), self.step());
+        let (middle, strides) = (&self.shape[self.dim + 1..self.last()], &self.strides[self.dim + 1..]);
+        let mut index = Index::at(middle, within / width);
+        let (mut column, mut done) = (within % width, 0);
+        while done < out.len() {
+            let count = (out.len() - done).min(width - column);
+            let row = &from[index.offset(strides) + column * step..];
+            simd::dispatch(Rows { from: row, row_step: 0, step, width: count, out: &mut out[done..][..count] });
+            (done, column) = (done + count, 0);
+            index.next(middle);
+        }
+    }
+}
+
+/// `out[i * width + j] = from[i * row_step + j * step]`.
+struct Rows<'a, T> {
+    from: &'a [T],
+    row_step: usize,
+    step: usize,
+    width: usize,
+    out: &'a mut [T],
+}
+
+impl<T: Lanes> Kernel for Rows<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let Rows { from, row_step, step, width, out } = self;
+        match (step, width) {
+            (0 | 2.., 2) => zip::<T, 2>(from, row_step, step, out),
+            (0 | 2.., 3) => zip::<T, 3>(from, row_step, step, out),
+            (0 | 2.., 4) => zip::<T, 4>(from, row_step, step, out),
+            _ => {
+                for (i, row) in out.chunks_exact_mut(width).enumerate() {
+                    let from = &from[i * row_step..];
+                    match step {
+                        0 => row.fill(from[0]),
+                        1 => strided::copy(&from[..width], row),
+                        _ => strided::gather(step, from, row, |to, x| *to = x),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// [`Rows`] of a few numbers each.
+#[inline(always)]
+fn zip<T: Copy, const WIDTH: usize>(from: &[T], row_step: usize, step: usize, out: &mut [T]) {
+    let (out, _) = out.as_chunks_mut::<WIDTH>();
+    let rows = out.len();
+    if row_step == 1 {
+        let columns: [&[T]; WIDTH] = std::array::from_fn(|j| &from[j * step..][..rows]);
+        for i in 0..rows {
+            for j in 0..WIDTH {
+                out[i][j] = columns[j][i];
+            }
+        }
+    } else {
+        for (i, row) in out.iter_mut().enumerate() {
+            let from = &from[i * row_step..][..(WIDTH - 1) * step + 1];
+            for j in 0..WIDTH {
+                row[j] = from[j * step];
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::{RngExt, SeedableRng, rngs::SmallRng};
+
+    #[test]
+    fn any_view_reads_as_its_plain_definition() {
+        let mut rng = SmallRng::seed_from_u64(5);
+        let data: Vec<f32> = (0..200_000).map(|i| i as f32).collect();
+        for round in 0..600 {
+            let rank = rng.random_range(0..if round % 20 == 0 { 11 } else { 5 });
+            let widest = [200, 200, 60, 20, 9, 3, 3, 3, 3, 2, 2][rank];
+            let shape: Vec<usize> = (0..rank).map(|_| rng.random_range(1..=widest)).collect();
+            // Row-major strides in another order of the dimensions, some of them larger, some 0.
+            let mut order: Vec<usize> = (0..rank).collect();
+            (1..rank).for_each(|i| order.swap(i, rng.random_range(0..=i)));
+            let (mut strides, mut next) = (vec![0; rank], 1);
+            for d in order {
+                strides[d] = if rng.random_range(0..5) == 0 { 0 } else { next };
+                next *= shape[d] * if rng.random_range(0..6) == 0 { 2 } else { 1 };
+            }
+            if next > data.len() {
+                continue;
+            }
+            let view = View::new(&data, &shape, &strides);
+            let folded = Folded::new(view);
+            for _ in 0..3 {
+                let start = rng.random_range(0..view.len());
+                let len = rng.random_range(0..=view.len() - start);
+                let (mut got, mut want) = (vec![-1.0; len], vec![-2.0; len]);
+                folded.read(start, &mut got);
+                view.read(start, &mut want);
+                assert_eq!(got, want, "{shape:?} {strides:?} from {start}");
+            }
+            let (mut got, mut want) = (vec![-1.0; view.len()], vec![-2.0; view.len()]);
+            folded.read(0, &mut got);
+            view.read(0, &mut want);
+            assert_eq!(got, want, "{shape:?} {strides:?}");
+        }
+    }
+
+    #[test]
+    fn dimensions_are_merged() {
+        let data = [0.0f32; 1000];
+        let fold = |shape: &[usize], strides: &[usize]| {
+            let folded = Folded::new(View::new(&data, shape, strides));
+            (folded.shape.to_vec(), folded.strides.to_vec())
+        };
+        assert_eq!(fold(&[4, 1, 5, 6], &[30, 7, 6, 1]), (vec![1, 120], vec![1, 1]));
+        assert_eq!(fold(&[4, 5, 6], &[1, 24, 4]), (vec![4, 30], vec![1, 4]));
+        assert_eq!(fold(&[4, 5, 6], &[0, 0, 0]), (vec![1, 120], vec![1, 0]));
+        assert_eq!(fold(&[4, 5, 6], &[0, 6, 1]), (vec![4, 30], vec![0, 1]));
+        assert_eq!(fold(&[], &[]), (vec![1, 1], vec![1, 1]));
+    }
+}

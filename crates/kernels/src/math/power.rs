@@ -1,0 +1,113 @@
+//! Powers of `f32`, in double precision and without branches.
+//!
+//! ```text
+//! x^p = 2^(p log2 x)      log2 x = k + ln(m) / ln 2,   x = 2^k m,   sqrt(1/2) <= m < sqrt(2)
+//!                         ln m   = 2 (s + s^3/3 + s^5/5 + ..),      s = (m - 1) / (m + 1)
+//! ```
+//!
+//! Both series are Taylor's, long enough for the rounding to `f32` at the end.
+
+/// `1.5 * 2^52`: adding it rounds a number below `2^51` to an integer, which then stands in the lowest bits.
+const ROUND: f64 = 6_755_399_441_055_744.0;
+/// The bits of 1.
+const ONE_BITS: u64 = 1023 << 52;
+
+/// `log2 x` for a normal `x > 0`, with a relative error of `2e-12`.
+#[inline(always)]
+fn log2(x: f64) -> f64 {
+    let bits = x.to_bits();
+    // The exponent with its bias, and what is left when it is taken away.
+    let k = bits.wrapping_sub(std::f64::consts::FRAC_1_SQRT_2.to_bits()).wrapping_add(ONE_BITS) >> 52;
+    let m = f64::from_bits(bits.wrapping_sub((k << 52).wrapping_sub(ONE_BITS)));
+    // An integer below 2^52 in the lowest bits of 2^52.
+    let k = f64::from_bits(k | 0x4330_0000_0000_0000) - (4_503_599_627_370_496.0 + 1023.0);
+    let s = (m - 1.0) / (m + 1.0);
+    let square = s * s;
+    let mut q = 1.0 / 13.0;
+    q = q * square + 1.0 / 11.0;
+    q = q * square + 1.0 / 9.0;
+    q = q * square + 1.0 / 7.0;
+    q = q * square + 1.0 / 5.0;
+    q = q * square + 1.0 / 3.0;
+    (q * square + 1.0) * s * (2.0 * std::f64::consts::LOG2_E) + k
+}
+
+/// `2^t`, with a relative error of `4e-10`. Beyond 200, `2^200` or its reciprocal, which `f32` has not.
+#[inline(always)]
+fn exp2(t: f64) -> f64 {
+    let t = if t > 200.0 { 200.0 } else { t };
+    let t = if t < -200.0 { -200.0 } else { t };
+    let shifted = t + ROUND;
+    let r = (t - (shifted - ROUND)) * std::f64::consts::LN_2;
+    let mut q = 1.0 / 40320.0;
+    q = q * r + 1.0 / 5040.0;
+    q = q * r + 1.0 / 720.0;
+    q = q * r + 1.0 / 120.0;
+    q = q * r + 1.0 / 24.0;
+    q = q * r + 1.0 / 6.0;
+    q = q * r + 0.5;
+    q = q * r + 1.0;
+    (q * r + 1.0) * f64::from_bits((shifted.to_bits() << 52).wrapping_add(ONE_BITS))
+}
+
+/// Whether a number below `2^51` is an integer.
+#[inline(always)]
+fn is_integer(x: f64) -> bool {
+    (x + ROUND) - ROUND == x
+}
+
+/// `x^p`, as C defines it for special values. Error at most 0.51 ULP.
+#[inline(always)]
+pub fn powf(x: f32, p: f32) -> f32 {
+    let (a, p) = (f64::from(x.abs()), f64::from(p));
+    let size = p.abs();
+    // From 2^24 on, every f32 is an even integer.
+    let large = size >= 16_777_216.0;
+    let odd = !large && is_integer(size) && !is_integer(size * 0.5);
+    let log = log2(a);
+    let log = if a == 0.0 { f64::NEG_INFINITY } else { log };
+    let log = if a < f64::INFINITY { log } else { a };
+    let y = exp2(log * p) as f32;
+    // The sign, or none, where x has one.
+    let negative = x.to_bits() >> 31 == 1;
+    let y = if negative && odd { -y } else { y };
+    let no_root = x < 0.0 && a < f64::INFINITY && !large && !is_integer(size);
+    let y = if no_root { f32::NAN } else { y };
+    if p == 0.0 || x == 1.0 || (x == -1.0 && size == f64::INFINITY) { 1.0 } else { y }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::math::ulp::{check, check_levels};
+
+    #[test]
+    fn powf_error() {
+        macro_rules! powers {
+            ($($p:literal),*) => { $(check(|x| powf(x, $p), |x| x.powf(f64::from($p as f32)), 0.51, 0.51);)* };
+        }
+        powers!(1.5, -1.5, 0.5, 2.0, 3.0, -1.0, 0.1, -0.333, 17.0, -126.0, 1e-3, 3e9, 1e-30, 0.0, 2.000_000_2);
+    }
+
+    #[test]
+    fn special_values_are_those_of_the_standard_library() {
+        let values = [0.0, 1.0, 2.0, 0.5, 3.0, 1.5, 1e-40, 1e38, 16_777_215.0, 16_777_216.0, f32::INFINITY, f32::NAN];
+        let both = || values.into_iter().flat_map(|x| [x, -x]);
+        for (x, p) in both().flat_map(|x| both().map(move |p| (x, p))) {
+            let (got, want) = (powf(x, p), x.powf(p));
+            let close = (got - want).abs() <= 1.2e-7 * want.abs();
+            assert!(
+                got.to_bits() == want.to_bits() || close || got.is_nan() && want.is_nan(),
+                "{x}^{p}: {got}, not {want}"
+            );
+        }
+    }
+
+    crate::unary!(Power { p: f64 }(self, x: T) = x.powf(T::from_f64(self.p)));
+
+    #[test]
+    fn all_levels_give_the_same_bits() {
+        check_levels(Power { p: 1.5 }, |x| powf(x, 1.5));
+        check_levels(Power { p: -3.0 }, |x| powf(x, -3.0));
+    }
+}
