@@ -15,6 +15,7 @@
 use std::ops::Range;
 
 use super::planes::{Rows, Turned, inputs};
+use super::standing::{self, Standing};
 use super::windows::{ByElement, ByWindow, Windows, lay};
 use super::{Conv2d, shared::Shared, shares::Shares};
 use crate::gemm::registers::dispatch;
@@ -48,24 +49,43 @@ pub(super) fn forward<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], finish: s
     let ([oh, ow], size) = (geometry.output(), geometry.input_plane());
     let (group_in, group_out) = (geometry.group_in(), geometry.group_out());
     let (plane, inner) = (oh * ow, group_in * geometry.taps());
-    let (layout, shifts) = inputs(geometry);
-    let bases = bases(group_in, layout.len(), &shifts);
     let (together, count) = blocks(geometry, plane);
+    let stands = standing::applies(together * plane, ow, geometry.stride, group_out, inner);
+    let (layout, shifts) = if stands { standing::inputs(geometry) } else { inputs(geometry) };
+    // Planes without padding need no copy.
+    let in_place = stands && geometry.padding == [0, 0];
+    let distance = if in_place { size } else { layout.len() };
+    let sample_distance = distance * if in_place { geometry.in_channels } else { group_in };
+    let bases = bases(group_in, distance, &shifts);
+    let pace = [sample_distance, geometry.stride[0] * layout.pitch, geometry.stride[1]];
+    let starts = if stands { standing::starts([together, oh, ow], pace) } else { Vec::new() };
+    let turned = if stands { standing::turned(w, group_out, inner) } else { Buffer::unspecified(0) };
     let y = Shared::new(y);
     parallel::for_each(count * geometry.groups, |piece| {
         let (group, samples) = (piece / count, samples(geometry, together, piece % count));
-        let laid = lay(&layout, samples.len() * group_in, |i| {
-            let at = (samples.start + i / group_in) * geometry.in_channels + group * group_in + i % group_in;
-            &x[at * size..(at + 1) * size]
-        });
-        let shape = [samples.len(), oh, ow];
-        let windows = ByWindow(Windows::new(&laid, &bases, shape, group_in * layout.len(), layout.pitch));
+        let first = samples.start * geometry.in_channels + group * group_in;
+        let laid = if in_place {
+            Buffer::unspecified(0)
+        } else {
+            lay(&layout, samples.len() * group_in, |i| {
+                let at = first + i / group_in * geometry.in_channels + i % group_in;
+                &x[at * size..(at + 1) * size]
+            })
+        };
         let weights = Mat::row_major(&w[group * group_out * inner..], group_out, inner);
         let outputs = group * group_out..(group + 1) * group_out;
         let product = |out: &mut [T]| {
+            let epilogue = finish.of_rows(outputs.clone());
+            if stands {
+                let planes = if in_place { &x[first * size..] } else { &laid[..] };
+                let windows = Standing::new(planes, &starts[..samples.len() * plane], &bases);
+                let weights = &turned[turned.len() / geometry.groups * group..];
+                return standing::product(windows, (weights, group_out), out, epilogue);
+            }
+            let windows = Windows::new(&laid, &bases, [samples.len(), oh, ow], sample_distance, layout.pitch);
             let size = Size { m: group_out, n: samples.len() * plane, k: inner };
             let mut out = MatsMut::row_major(out, size.m, size.n);
-            gemm_packed(simd::level(), size, |_| (weights, windows), &mut out, finish.of_rows(outputs.clone()));
+            gemm_packed(simd::level(), size, |_| (weights, ByWindow(windows)), &mut out, epilogue);
         };
         // SAFETY: each piece has its own samples and channels, and takes one part at a time.
         let y = |sample: usize| unsafe {
@@ -90,12 +110,14 @@ struct Phase<T: crate::Real> {
     /// Its rows and columns.
     size: [usize; 2],
     bases: Vec<usize>,
-    /// `[group, c, (o, u, v)]`.
+    /// Where the windows of a block start, if they are read where they stand.
+    starts: Option<Vec<usize>>,
+    /// `[group, c, (o, u, v)]`, or what [`standing::turned`] made of it.
     weights: Buffer<T>,
 }
 
-/// The phases that windows reach.
-fn phases<T: Element>(geometry: &Conv2d, w: &[T]) -> Vec<Phase<T>> {
+/// The phases that windows reach, for blocks of so many samples.
+fn phases<T: Element>(geometry: &Conv2d, w: &[T], together: usize) -> Vec<Phase<T>> {
     let (group_in, group_out, taps) = (geometry.group_in(), geometry.group_out(), geometry.taps());
     let (layout, turned) = Turned::both(geometry);
     let phase = |phase: usize| {
@@ -115,7 +137,12 @@ fn phases<T: Element>(geometry: &Conv2d, w: &[T]) -> Vec<Phase<T>> {
             }
         });
         let bases = bases(group_out, layout.len(), &shifts);
-        Phase { place: [row, column], size: [rows, columns], bases, weights }
+        let stands = standing::applies(together * rows * columns, columns, [1, 1], group_in, inner);
+        let starts = stands.then(|| {
+            weights = standing::turned(&weights, group_in, inner);
+            standing::starts([together, rows, columns], [group_out * layout.len(), layout.pitch, 1])
+        });
+        Phase { place: [row, column], size: [rows, columns], bases, starts, weights }
     };
     let reached = |phase: &Phase<T>| !phase.bases.is_empty() && !phase.size.contains(&0);
     (0..geometry.stride[0] * geometry.stride[1]).map(phase).filter(reached).collect()
@@ -128,8 +155,8 @@ pub(super) fn input_grad<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &m
     let (group_in, group_out) = (geometry.group_in(), geometry.group_out());
     let (plane, size) = (oh * ow, geometry.input_plane());
     let (layout, _) = Turned::both(geometry);
-    let phases = phases(geometry, w);
     let (together, count) = blocks(geometry, size / (stride[0] * stride[1]));
+    let phases = phases(geometry, w, together);
     let dx = Shared::new(dx);
     parallel::for_each(count * geometry.groups, |piece| {
         let (group, samples) = (piece / count, samples(geometry, together, piece % count));
@@ -146,12 +173,18 @@ pub(super) fn input_grad<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &m
         }
         for phase in &phases {
             let inner = phase.bases.len();
-            let weights = Mat::row_major(&phase.weights[group * group_in * inner..], group_in, inner);
+            let weights = &phase.weights[phase.weights.len() / geometry.groups * group..];
             let [rows, columns] = phase.size;
             let (wide, all) = (rows * columns, samples.len() * rows * columns);
-            let shape = [samples.len(), rows, columns];
-            let windows = ByWindow(Windows::new(&laid, &phase.bases, shape, group_out * layout.len(), layout.pitch));
             let product = |out: &mut [T]| {
+                if let Some(starts) = &phase.starts {
+                    let windows = Standing::new(&laid, &starts[..all], &phase.bases);
+                    let epilogue = Epilogue::plain(Accum::Replace);
+                    return standing::product(windows, (weights, group_in), out, epilogue);
+                }
+                let (shape, sample) = ([samples.len(), rows, columns], group_out * layout.len());
+                let windows = ByWindow(Windows::new(&laid, &phase.bases, shape, sample, layout.pitch));
+                let weights = Mat::row_major(weights, group_in, inner);
                 let mut out = MatsMut::row_major(out, group_in, all);
                 let size = Size { m: group_in, n: all, k: inner };
                 let epilogue = Epilogue::plain(Accum::Replace);

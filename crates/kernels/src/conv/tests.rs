@@ -120,6 +120,12 @@ fn special() -> Vec<Conv2d> {
         square([1, 34, 64], 9, [5, 3, 3, 2, 1]),   // the same, dilated, elements that no window reaches
         square([2, 32, 140], 7, [2, 2, 0, 1, 2]),  // the same, groups
         square([2, 32, 32], 12, [3, 1, 2, 2, 1]),  // 3x3, dilated
+        square([5, 16, 30], 14, [3, 2, 1, 1, 1]),  // windows where they stand, samples together
+        square([3, 8, 16], 14, [5, 1, 0, 1, 1]),   // the same, in planes that are not copied
+        square([5, 32, 48], 15, [3, 2, 0, 2, 2]),  // the same, groups, dilated
+        square([1, 64, 40], 40, [3, 2, 1, 1, 1]),  // the same, long sums and rows
+        square([8, 16, 16], 9, [3, 3, 1, 1, 1]),   // the same, rows that are as long with their padding
+        square([2, 12, 24], 13, [4, 1, 3, 1, 1]),  // the same, the gradient of the input too
         square([7, 30, 9], 10, [5, 1, 2, 1, 1]),   // channels that fill registers nearly, samples together
         square([2, 32, 32], 11, [3, 1, 1, 1, 2]),  // 3x3, two groups
         square([2, 6, 15], 37, [3, 1, 2, 2, 3]),   // rows of windows that end inside of registers, groups

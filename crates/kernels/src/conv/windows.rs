@@ -19,10 +19,12 @@ pub(super) fn lay<'a, T: Element>(
     count: usize,
     plane: impl Fn(usize) -> &'a [T] + Sync + Send,
 ) -> Buffer<T> {
-    let mut laid = Buffer::zeroed(count * layout.len());
+    let mut laid = Buffer::unspecified(count * layout.len());
     let together = (PIECE / layout.len()).max(1);
     parallel::for_each_chunk(&mut laid, together * layout.len(), |piece, out| {
         for (i, out) in out.chunks_exact_mut(layout.len()).enumerate() {
+            // Plane by plane, zeros are written over in the cache.
+            out.fill(T::ZERO);
             dispatch(Fill { layout, plane: plane(piece * together + i), out });
         }
     });

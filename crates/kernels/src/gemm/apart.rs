@@ -1,7 +1,8 @@
-//! Tiles whose rows of `b` stand anywhere: windows of an image, read from its planes without being packed.
+//! Tiles whose rows of one factor stand anywhere: windows of an image, read from its planes without being packed.
 //!
-//! A register of neighboring windows is a run of numbers, or the ends of two: the last windows of one row of the image and the
-//! first of the next. From one term to the next all runs move by the same distance.
+//! As columns of `b`, a register of neighboring windows is a run of numbers, or the ends of two: the last windows of one row of the
+//! image and the first of the next. As rows of `a`, windows may stand at any distances, such as a stride. From one term to the next
+//! all of them move by the same distance.
 
 // Plain indices show which accumulator meets which factor.
 #![allow(clippy::needless_range_loop)]
@@ -52,6 +53,53 @@ impl<L: Lane, const ROWS: usize> Kernel for FixedApart<'_, L, ROWS> {
                 a = a.wrapping_add(a_k);
             }
             tile.store(acc);
+        }
+    }
+}
+
+/// Where rows of `a` stand: number `p` of row `i` at `base + starts[i] + moves[p]`.
+#[derive(Clone, Copy)]
+pub(crate) struct RowsApart<T> {
+    pub(crate) base: *const T,
+    /// One for each row.
+    pub(crate) starts: *const usize,
+    /// One for each term.
+    pub(crate) moves: *const usize,
+}
+
+/// A tile of `ROWS` rows, which stand apart, and `REGS` registers of columns.
+pub(super) struct FixedRowsApart<'a, L: Lane, const ROWS: usize, const REGS: usize>(
+    pub(super) &'a Tile<L::Num>,
+    pub(super) &'a RowsApart<L::Num>,
+);
+
+impl<L: Lane, const ROWS: usize, const REGS: usize> Kernel for FixedRowsApart<'_, L, ROWS, REGS> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Tile { mut b, b_k, k, .. } = *self.0;
+        let RowsApart { base, starts, moves } = *self.1;
+        // SAFETY: whoever made the tile and the rows promises that all elements can be read and written where they say, and
+        // that the CPU has the registers (see `Lane::compute_rows_apart`).
+        unsafe {
+            let mut acc = [[L::splat(L::Num::default()); REGS]; ROWS];
+            for p in 0..k {
+                let at = *moves.add(p);
+                let mut row = [L::splat(L::Num::default()); REGS];
+                for j in 0..REGS {
+                    row[j] = L::load(b.add(j * L::LANES));
+                }
+                for i in 0..ROWS {
+                    // Volatile: there are too few registers to keep all of the starts, and a compiler that tries spills the sums.
+                    let x = L::splat(*base.add(starts.add(i).read_volatile() + at));
+                    for j in 0..REGS {
+                        acc[i][j] = acc[i][j].add_product(x, row[j]);
+                    }
+                }
+                b = b.wrapping_add(b_k);
+            }
+            Fixed::<L, ROWS, REGS, false>(self.0).store(acc);
         }
     }
 }

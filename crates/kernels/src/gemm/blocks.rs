@@ -152,8 +152,8 @@ impl<'a, T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Tiled<'a, T, 
         Small::new(a, b, (c, task.c_row), task.finish(&task.ks, task.rows.start, task.cols.start))
     }
 
-    /// The panel of the columns `cols`, which the first block finds in place or packs to `packed`. With `leaves_copy`
-    /// the first tile is to leave a copy there of what stands in place.
+    /// The panel of the columns `cols`, which the first block finds in place, if they `may_stay` there, or packs to `packed`. With
+    /// `leaves_copy` the first tile is to leave a copy there of what stands in place.
     #[inline(always)]
     fn panel(
         &self,
@@ -161,7 +161,7 @@ impl<'a, T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Tiled<'a, T, 
         cols: Range<usize>,
         packed: &mut [T],
         first: bool,
-        leaves_copy: bool,
+        (may_stay, leaves_copy): (bool, bool),
     ) -> Panel<T> {
         if let apart @ Some(_) = self.b.apart::<L>(ks.clone(), cols.clone()) {
             return Panel { at: packed.as_ptr(), row: 0, copy: null_mut(), apart };
@@ -171,7 +171,7 @@ impl<'a, T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Tiled<'a, T, 
         match b_here {
             _ if !first && !packed.is_empty() => {}
             // In place, registers must not reach beyond the columns.
-            Some(b) if cols.len() == width && !ks.is_empty() => {
+            Some(b) if cols.len() == width && !ks.is_empty() && may_stay => {
                 let at = b.data[cols.start + ks.start * b.col_stride..].as_ptr();
                 let copy = if leaves_copy { packed.as_mut_ptr() } else { null_mut() };
                 return Panel { at, row: b.col_stride, copy, apart: None };
@@ -199,7 +199,9 @@ impl<'a, T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Tiled<'a, T, 
         let far = self.task.rows.len() * self.task.cols.len() * T::BYTES > FAR;
         for (i, tile) in block.enumerate() {
             let rows = tiles.rows(tile);
+            let apart = if a_packed.is_empty() { self.a.rows_apart(ks.clone(), rows.clone()) } else { None };
             let (a, a_row, a_k) = match self.a.in_place() {
+                _ if apart.is_some() => (b.at, 0, 0),
                 Some(_) if k == 0 => (b.at, 0, 0),
                 Some(a) if a_packed.is_empty() => {
                     let start = &a.data[rows.start * a.row_stride + ks.start * a.col_stride..];
@@ -223,13 +225,15 @@ impl<'a, T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Tiled<'a, T, 
                 cols: cols.len(),
                 finish: self.task.finish(ks, rows.start, cols.start),
             };
-            match &b.apart {
+            match (&b.apart, &apart) {
                 // SAFETY: factors read in place have all rows, columns and terms, as `check` has seen; panels have been packed to
                 // whole registers, and the copy takes as many numbers as a panel. `new` was promised that the output is there
                 // for us alone.
-                None => unsafe { tile::compute::<L>(&tile) },
+                (None, None) => unsafe { tile::compute::<L>(&tile) },
                 // SAFETY: as above; the source promises whole registers for all terms.
-                Some(apart) => unsafe { L::compute_apart(&tile, apart) },
+                (Some(apart), _) => unsafe { L::compute_apart(&tile, apart) },
+                // SAFETY: as above; the source promises a number for each row and term.
+                (None, Some(apart)) => unsafe { L::compute_rows_apart(&tile, apart) },
             }
             if !b.copy.is_null() {
                 b = Panel { at: b.copy, row: cols.len().next_multiple_of(L::LANES), copy: null_mut(), apart: None };
@@ -252,16 +256,19 @@ impl<T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Kernel for Tiled<
             return unsafe { L::enter(small) };
         }
         let Task { rows, cols, .. } = &self.task;
-        let k_most = self.task.ks.len().min(k_block::<T>());
-        let tiles = Tiles::new(rows, L::ROWS, k_most * T::BYTES);
+        let tiles = Tiles::new(rows, L::ROWS, self.task.ks.len().min(k_block::<T>()) * T::BYTES);
+        let rows_apart = tiles.height >= L::COPIES && self.a.rows_apart(0..0, 0..0).is_some();
+        // Where no packed rows take room in the caches, there are fewer visits to the output.
+        let k_most = self.task.ks.len().min(k_block::<T>() * if rows_apart { 2 } else { 1 });
         let a_width = rows.len().min(L::ROWS).next_multiple_of(L::LANES);
-        let packs_a = self.a.in_place().is_none_or(|a| copies_a(&a, cols.len().div_ceil(Self::WIDTH)));
+        let packs_a = !rows_apart && self.a.in_place().is_none_or(|a| copies_a(&a, cols.len().div_ceil(Self::WIDTH)));
         // Where there are many tiles, they are nearly as tall as can be.
-        let leaves_copy = tiles.count > FEW_TILES && tiles.height >= L::COPIES;
+        let leaves_copy = !rows_apart && tiles.count > FEW_TILES && tiles.height >= L::COPIES;
         let apart = self.b.apart::<L>(self.task.ks.start..self.task.ks.start, cols.start..cols.start).is_some();
         let packs_b = !apart
             && (self.b.in_place().is_none_or(|b| b.row_stride != 1)
                 || leaves_copy
+                || rows_apart
                 || !cols.len().is_multiple_of(L::LANES));
         let chunk_cols = if tiles.blocks > 1 { CHUNK_COLS } else { cols.len().max(1) };
         let kept = if tiles.blocks > 1 { chunk_cols.min(cols.len()).div_ceil(Self::WIDTH) } else { 1 };
@@ -271,7 +278,9 @@ impl<T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Kernel for Tiled<
         let (a_packed, b_packed) = packed.split_at_mut(a_len);
         let chunks = cols.len().div_ceil(chunk_cols);
         for chunk in (0..chunks).map(|i| part(i, chunks, cols.len(), Self::WIDTH)) {
-            for (ks, block) in self.task.blocks().flat_map(|ks| (0..tiles.blocks).map(move |i| (ks.clone(), i))) {
+            for (ks, block) in
+                self.task.blocks(k_most.max(1)).flat_map(|ks| (0..tiles.blocks).map(move |i| (ks.clone(), i)))
+            {
                 let a_panel = a_width * ks.len();
                 if packs_a {
                     for (i, tile) in tiles.block(block).enumerate() {
@@ -282,7 +291,13 @@ impl<T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Kernel for Tiled<
                 for (j, col) in (cols.start + chunk.start..cols.start + chunk.end).step_by(Self::WIDTH).enumerate() {
                     let cols = col..(col + Self::WIDTH).min(cols.start + chunk.end);
                     let place = if kept > 1 { j * b_len } else { 0 };
-                    let b = self.panel(&ks, cols.clone(), &mut b_packed[place..][..b_len], block == 0, leaves_copy);
+                    let b = self.panel(
+                        &ks,
+                        cols.clone(),
+                        &mut b_packed[place..][..b_len],
+                        block == 0,
+                        (!rows_apart, leaves_copy),
+                    );
                     // SAFETY: `new` was promised what is needed, and the block has just been packed.
                     unsafe { self.column((&tiles, tiles.block(block)), &ks, &cols, (a_packed, a_width), b) };
                 }

@@ -224,6 +224,25 @@ pub(super) fn gemm_mats<'a, T: Element>(
     run(level, Size { m: n, n: m, k }, 1, &turned, c, true, epilogue);
 }
 
+/// `c = epilogue((a b)^T)`: [`gemm_packed`] for one product whose transpose is stored. The output is `size.n x size.m`, and the
+/// row biases are as many as its rows.
+///
+/// # Panics
+/// As [`gemm_packed`]; also at the portable level, which has no tiles to turn.
+pub(crate) fn gemm_turned<T: Element, A: Source<T>, B: Source<T>>(
+    level: Level,
+    size: Size,
+    factors: impl Fn(usize) -> (A, B) + Sync + Send,
+    c: &mut MatsMut<'_, T>,
+    epilogue: Epilogue<'_, T>,
+) {
+    let Size { m, n, .. } = size;
+    check(level, (n, m), c, &epilogue);
+    if m > 0 && n > 0 && c.count() > 0 {
+        run(level, size, 1, &factors, c, true, epilogue);
+    }
+}
+
 /// `c = epilogue(a b)` on the calling thread: for kernels that have cut their work already.
 ///
 /// # Panics
@@ -289,8 +308,9 @@ fn run<T: Element, A: Source<T>, B: Source<T>>(
         // The usual small product: no time for anything else.
         return compute(&a, &b, Task { ks: 0..k, rows: 0..m, cols: 0..n, c: start.at(0), c_row, transposed, epilogue });
     }
-    let packs_a = a.in_place().is_none_or(|a| copies_a(&a, n.div_ceil(COL_UNIT)));
-    let packs_b = b.in_place().is_none_or(|b| b.row_stride != 1);
+    let rows_apart = a.rows_apart(0..0, 0..0).is_some();
+    let packs_a = !rows_apart && a.in_place().is_none_or(|a| copies_a(&a, n.div_ceil(COL_UNIT)));
+    let packs_b = rows_apart || b.in_place().is_none_or(|b| b.row_stride != 1);
     let cut = Cut::new(outputs, size, packs_a, packs_b);
     let (c, parts) = (&*c, cut.rows * cut.cols);
     let tasks = outputs * parts;

@@ -4,7 +4,7 @@
 //! tile of accumulators the register file can hold; [`Lane::enter`] runs a [`Kernel`] in a function that may use the
 //! registers. All other methods are `#[inline(always)]` and belong inside such a run.
 
-use super::apart::Apart;
+use super::apart::{Apart, RowsApart};
 use super::tile::{Tile, heights};
 use crate::Real;
 use crate::simd::Kernel;
@@ -26,7 +26,7 @@ pub(crate) trait Lane: Copy {
     const LANES: usize;
     /// Rows of the tallest tile of two registers a row whose accumulators, with three more registers, fit the CPU's.
     const ROWS: usize;
-    /// Rows of the lowest tile that can copy what it reads of `b` for the tiles below.
+    /// Rows of the lowest tile that can copy what it reads of `b` for the tiles below, or whose rows of `a` may stand apart.
     const COPIES: usize = Self::ROWS - 2;
 
     /// The register for the last columns of a product, where they fill no more of one than this.
@@ -40,6 +40,8 @@ pub(crate) trait Lane: Copy {
     unsafe fn compute(tile: &Tile<Self::Num>);
     /// Computes a tile of 1 to `ROWS` rows whose rows of `b` stand where [`Apart`] says, with the same promises.
     unsafe fn compute_apart(tile: &Tile<Self::Num>, b: &Apart<Self::Num>);
+    /// Computes a tile of `COPIES` to `ROWS` rows whose rows of `a` stand where [`RowsApart`] says, with the same promises.
+    unsafe fn compute_rows_apart(tile: &Tile<Self::Num>, a: &RowsApart<Self::Num>);
     /// Computes a tile of 1 to `ROWS` rows and up to one register of columns, with the same promises: `b` is read where it has
     /// these columns, and no further.
     unsafe fn compute_edge(tile: &Tile<Self::Num>);

@@ -26,11 +26,11 @@ mod task;
 mod tests;
 mod tile;
 
-pub(crate) use apart::Apart;
+pub(crate) use apart::{Apart, RowsApart};
 pub(crate) use batch::SharedRows;
 pub use batch::{Mats, MatsMut};
 use driver::gemm_mats;
-pub(crate) use driver::{Element, Size, gemm_here, gemm_packed};
+pub(crate) use driver::{Element, Size, gemm_here, gemm_packed, gemm_turned};
 pub(crate) use lane::{Lane, Lanes, One};
 pub(crate) use pack::{MAX_LANES, Source, transpose_square};
 pub(crate) use tile::Tile;

@@ -13,7 +13,7 @@
 use std::ops::Range;
 
 use super::Mat;
-use super::apart::Apart;
+use super::apart::{Apart, RowsApart};
 use super::lane::Lane;
 use crate::Real;
 
@@ -36,6 +36,14 @@ pub(crate) trait Source<T: Real>: Sync {
     /// stand anywhere. The answer is the same for all of a factor.
     #[inline(always)]
     fn apart<L: Lane<Num = T>>(&self, ks: Range<usize>, lanes: Range<usize>) -> Option<Apart<T>> {
+        let _ = (ks, lanes);
+        None
+    }
+
+    /// Where tiles find the numbers of `ks` and `lanes` of a factor `a`, if they need no panel although rows stand anywhere. The
+    /// answer is the same for all of a factor.
+    #[inline(always)]
+    fn rows_apart(&self, ks: Range<usize>, lanes: Range<usize>) -> Option<RowsApart<T>> {
         let _ = (ks, lanes);
         None
     }

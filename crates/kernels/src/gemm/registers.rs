@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::{Apart, Lane, Lanes, Tile};
+use super::{Apart, Lane, Lanes, RowsApart, Tile};
 use crate::Real;
 use crate::simd::{self, Kernel, Level};
 
@@ -69,6 +69,9 @@ impl<T: Real> Lane for Group<T> {
         unreachable!("products have tiles of other lanes")
     }
     unsafe fn compute_apart(_: &Tile<T>, _: &Apart<T>) {
+        unreachable!("products have tiles of other lanes")
+    }
+    unsafe fn compute_rows_apart(_: &Tile<T>, _: &RowsApart<T>) {
         unreachable!("products have tiles of other lanes")
     }
     unsafe fn compute_edge(_: &Tile<T>) {

@@ -60,10 +60,10 @@ impl<T: Element> Task<'_, T> {
         Finish { add: self.adds(ks), ..finish }
     }
 
-    /// The blocks of terms, nearly equal; one empty block if there are no terms.
-    pub(super) fn blocks(&self) -> impl Iterator<Item = Range<usize>> + use<T> {
+    /// The blocks of up to `most` terms, nearly equal; one empty block if there are no terms.
+    pub(super) fn blocks(&self, most: usize) -> impl Iterator<Item = Range<usize>> + use<T> {
         let (start, k) = (self.ks.start, self.ks.len());
-        let blocks = k.div_ceil(k_block::<T>()).max(1);
+        let blocks = k.div_ceil(most).max(1);
         (0..blocks).map(move |i| part(i, blocks, k, 16)).map(move |block| start + block.start..start + block.end)
     }
 
@@ -86,7 +86,7 @@ impl<T: Element> Task<'_, T> {
         } else {
             let k = self.ks.len().min(k_block::<T>());
             let (mut a_packed, mut b_packed) = (Buffer::unspecified(rows * k), Buffer::unspecified(cols * k));
-            for ks in self.blocks() {
+            for ks in self.blocks(k_block::<T>()) {
                 let accum = if self.adds(&ks) { Accum::Add } else { Accum::Replace };
                 a.pack::<One<T>>(ks.clone(), self.rows.clone(), rows, &mut a_packed);
                 b.pack::<One<T>>(ks.clone(), self.cols.clone(), cols, &mut b_packed);

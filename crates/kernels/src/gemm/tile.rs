@@ -315,8 +315,8 @@ pub(super) unsafe fn compute<L: Lane>(tile: &Tile<L::Num>) {
     unsafe { L::compute(tile) }
 }
 
-/// Writes `Lane::compute` for the heights that the register file holds, the last ones of which may copy `b`: others are not
-/// compiled.
+/// Writes `Lane::compute` for the heights that the register file holds, the last ones of which may copy `b` or have rows apart:
+/// others are not compiled.
 macro_rules! heights {
     ($($rows:literal)*, copies: $($tall:literal)*) => {
         #[inline(always)]
@@ -364,6 +364,22 @@ macro_rules! heights {
                     $rows => unsafe { Self::enter(FixedApart::<Self, $rows>(tile, b)) },
                 )*
                 _ => unreachable!("a tile has 1 to {} rows", Self::ROWS),
+            }
+        }
+        #[inline(always)]
+        unsafe fn compute_rows_apart(
+            tile: &crate::gemm::tile::Tile<Self::Num>,
+            a: &crate::gemm::apart::RowsApart<Self::Num>,
+        ) {
+            use crate::gemm::apart::FixedRowsApart;
+            match (tile.rows, tile.cols > Self::LANES) {
+                $(
+                    // SAFETY: the caller's.
+                    ($tall, true) => unsafe { Self::enter(FixedRowsApart::<Self, $tall, 2>(tile, a)) },
+                    // SAFETY: the caller's.
+                    ($tall, false) => unsafe { Self::enter(FixedRowsApart::<Self, $tall, 1>(tile, a)) },
+                )*
+                _ => unreachable!("a tile whose rows stand apart has {} to {} rows", Self::COPIES, Self::ROWS),
             }
         }
     };

@@ -6,11 +6,12 @@
 //! ```
 //!
 //! Windows overlap by at most one element where `S` is a multiple of `O` or larger; with `O > S` elements serve several
-//! windows. A maximum is the first of equal elements, and NaN where its window holds a NaN.
+//! windows. Where all windows are of one size and as far from each other, they are those of an ordinary pooling. A maximum is the first of equal elements, and NaN where its window holds a NaN.
 
 use std::ops::Range;
 
-use super::PIECE;
+use super::{PIECE, Pool2d, mean};
+use crate::gemm::Element;
 use crate::lanes;
 use crate::simd::{self, Kernel};
 use crate::{Real, parallel};
@@ -41,6 +42,33 @@ impl Adaptive2d {
         assert_eq!(y, self.planes * out, "pooling: the output has another length than {self:?}");
         assert!(x > 0 || y == 0, "pooling: {self:?} makes something of nothing");
         [size, out, (PIECE / (size + out).max(1)).max(1)]
+    }
+
+    /// The pooling whose windows these are, if all of them are of one size and as far from each other.
+    fn even(&self) -> Option<Pool2d> {
+        let Adaptive2d { planes, input, output } = *self;
+        if output.contains(&0) || input[0] < output[0] || input[1] < output[1] {
+            return None;
+        }
+        let stride = [0, 1].map(|d| input[d] / output[d]);
+        let kernel = [0, 1].map(|d| input[d] - (output[d] - 1) * stride[d]);
+        let even = |d: usize| {
+            let window = |i: usize| i * stride[d]..i * stride[d] + kernel[d];
+            (0..output[d]).all(|i| self.window(d, i) == window(i))
+        };
+        let (padding, dilation, ceil_mode) = ([0, 0], [1, 1], false);
+        let pool = Pool2d {
+            planes,
+            input,
+            kernel,
+            stride,
+            padding,
+            dilation,
+            ceil_mode,
+            count_include_pad: false,
+            divisor: None,
+        };
+        (even(0) && even(1)).then_some(pool)
     }
 
     /// Calls `visit(output element, rows, columns)` for each window.
@@ -74,7 +102,10 @@ concrete! {
     pub fn adaptive_avg_backward(geometry: &Adaptive2d, g: &[T], dx: &mut [T]) = avg_backward_impl;
 }
 
-fn max_forward_impl<T: Real>(geometry: &Adaptive2d, x: &[T], y: &mut [T], argmax: &mut [u32]) {
+fn max_forward_impl<T: Element>(geometry: &Adaptive2d, x: &[T], y: &mut [T], argmax: &mut [u32]) {
+    if let Some(even) = geometry.even() {
+        return super::max_forward_impl(&even, x, y, argmax);
+    }
     let [size, out, together] = geometry.sizes(x.len(), y.len());
     assert_eq!(argmax.len(), y.len(), "max pooling: as many places as maxima");
     assert!(size < u32::MAX as usize, "pooling: a plane of {:?} is too large", geometry.input);
@@ -127,7 +158,10 @@ impl<T: Real> Kernel for Mean<'_, T> {
     }
 }
 
-fn avg_forward_impl<T: Real>(geometry: &Adaptive2d, x: &[T], y: &mut [T]) {
+fn avg_forward_impl<T: Element>(geometry: &Adaptive2d, x: &[T], y: &mut [T]) {
+    if let Some(even) = geometry.even() {
+        return mean::forward(&even, x, y);
+    }
     let [size, out, together] = geometry.sizes(x.len(), y.len());
     if y.is_empty() {
         return;
@@ -159,6 +193,9 @@ impl<T: Real> Kernel for MeanBackward<'_, T> {
 }
 
 fn avg_backward_impl<T: Real>(geometry: &Adaptive2d, g: &[T], dx: &mut [T]) {
+    if let Some(even) = geometry.even() {
+        return mean::backward(&even, g, dx);
+    }
     let [size, out, together] = geometry.sizes(dx.len(), g.len());
     if g.is_empty() {
         dx.fill(T::ZERO);

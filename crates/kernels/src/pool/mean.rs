@@ -3,9 +3,15 @@
 use std::ops::Range;
 
 use super::{Pool2d, SHORT};
+use crate::conv::strip::to_lanes;
+use crate::gemm::registers::{LaneKernel, dispatch};
+use crate::gemm::{Element, Lane, MAX_LANES};
 use crate::simd::{self, Kernel};
 use crate::strided::{gather, scatter};
-use crate::{Buffer, Real, parallel};
+use crate::{Buffer, Real, lanes, parallel};
+
+/// Elements of a plane whose sum is too short for several registers.
+const SMALL: usize = 256;
 
 /// What all rows of windows have in common.
 struct Columns<T> {
@@ -91,6 +97,9 @@ impl<T: Real> Kernel for MeanBackward<'_, T> {
         let MeanBackward(geometry, columns, g, dx, [scaled, line]) = self;
         let ([height, width], step) = (geometry.output(), geometry.stride[1]);
         let (size, out) = (geometry.input_plane(), height * width);
+        if let Some(divisor) = whole::<T>(geometry) {
+            return dx.chunks_exact_mut(size).zip(g).for_each(|(dx, &g)| dx.fill(g / divisor));
+        }
         for (dx, g) in dx.chunks_exact_mut(size).zip(g.chunks_exact(out)) {
             dx.fill(T::ZERO);
             for (i, g) in g.chunks_exact(width).enumerate() {
@@ -115,7 +124,41 @@ impl<T: Real> Kernel for MeanBackward<'_, T> {
     }
 }
 
-pub(super) fn forward<T: Real>(geometry: &Pool2d, x: &[T], y: &mut [T]) {
+/// The means of whole planes: small ones as many side by side as a register holds.
+struct MeanOfPlanes<'a, T>(&'a [T], &'a mut [T], T);
+impl<T: Real> LaneKernel<T> for MeanOfPlanes<'_, T> {
+    #[inline(always)]
+    unsafe fn run<L: Lane<Num = T>>(self) {
+        let MeanOfPlanes(x, y, divisor) = self;
+        let size = x.len() / y.len();
+        if size > SMALL {
+            x.chunks_exact(size).zip(&mut *y).for_each(|(x, y)| *y = T::from_f64(lanes::sum(x)));
+        } else {
+            let mut flat = Buffer::unspecified(size * L::LANES);
+            let mut sums = [T::ZERO; MAX_LANES];
+            for (x, y) in x.chunks(size * L::LANES).zip(y.chunks_mut(L::LANES)) {
+                assert_eq!(x.len(), y.len() * size, "average pooling: planes of the same size");
+                // SAFETY: the caller entered `L`; there are as many planes as means, and `flat` has a register for each place.
+                unsafe {
+                    to_lanes::<L>(x.as_ptr(), size, y.len(), size, flat.as_mut_ptr());
+                    let places = flat.chunks_exact(L::LANES);
+                    let sum = places.fold(L::splat(T::ZERO), |sum, x| sum.add(L::load(x.as_ptr())));
+                    sum.store(sums.as_mut_ptr());
+                }
+                y.copy_from_slice(&sums[..y.len()]);
+            }
+        }
+        y.iter_mut().for_each(|y| *y /= divisor);
+    }
+}
+
+/// What the means of whole planes are divided by, if the windows are whole planes.
+fn whole<T: Real>(geometry: &Pool2d) -> Option<T> {
+    let whole = geometry.kernel == geometry.input && geometry.padding == [0, 0] && geometry.output_plane() == 1;
+    whole.then(|| T::from_usize(geometry.divisor.unwrap_or(geometry.input_plane())))
+}
+
+pub(super) fn forward<T: Element>(geometry: &Pool2d, x: &[T], y: &mut [T]) {
     geometry.check_lengths(x.len(), y.len());
     assert_eq!(geometry.dilation, [1, 1], "average pooling has no dilation");
     if y.is_empty() || x.is_empty() {
@@ -124,7 +167,12 @@ pub(super) fn forward<T: Real>(geometry: &Pool2d, x: &[T], y: &mut [T]) {
     }
     let (together, columns) = (geometry.planes_together(), Columns::new(geometry));
     let (size, out) = (together * geometry.input_plane(), together * geometry.output_plane());
+    let whole = whole(geometry);
     parallel::for_each_chunk(y, out, |piece, y| {
+        if let Some(divisor) = whole {
+            let x = &x[piece * size..][..y.len() * geometry.input_plane()];
+            return dispatch(MeanOfPlanes(x, y, divisor));
+        }
         let mut sums = Buffer::unspecified(geometry.input[1]);
         simd::dispatch(Mean(geometry, &columns, &x[piece * size..], y, &mut sums));
     });
