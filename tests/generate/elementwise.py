@@ -73,7 +73,7 @@ def functions():
         ("relu6", F.relu6, {}, -2, 8, (NAN,)),
         # PyTorch's own form of these two has no second derivative.
         ("hardsigmoid", lambda x: F.relu6(x + 3) / 6, {}, -5, 5, (NAN,)),
-        ("hardswish", lambda x: x * (F.relu6(x + 3) / 6), {}, -5, 5, (NAN,)),
+        ("hardswish", lambda x: x * (F.relu6(x + 3) / 6), {}, -5, 5, (NAN, INF)),
         ("clamp", torch.clamp, dict(min=-1.0, max=0.5), -2, 2, ()), ("clamp", torch.clamp, dict(min=0.5, max=None), -2, 2, ()),
         ("clamp", torch.clamp, dict(min=None, max=-1.0), -2, 2, ()), ("clamp", torch.clamp, dict(min=1.0, max=0.5), -2, 2, ()),
     ]

@@ -21,6 +21,7 @@ pub mod attention;
 pub mod buffer;
 pub mod conv;
 pub mod ctc;
+pub mod extremes;
 mod fold;
 pub mod gemm;
 pub mod index;

@@ -50,6 +50,7 @@ pub trait Real:
     + crate::reduce::ReduceKernels<Self>
     + crate::scan::ScanKernels<Self>
     + crate::rows::RowKernels<Self>
+    + crate::extremes::ExtremeKernels<Self>
     + crate::softmax::SoftmaxKernels<Self>
     + crate::softmax::columns::ColumnKernels<Self>
     + crate::sort::SortKernels<Self>

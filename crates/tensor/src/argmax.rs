@@ -1,7 +1,11 @@
 //! Where the largest or the smallest element stands. An index has no derivative, so this is no operation of the graph.
 
+use crate::ops::reduce_dims;
 use crate::{Dims, Tensor};
-use chainrule_kernels::Real;
+use chainrule_kernels::{Real, View, extremes, reduce};
+
+/// From so many lines side by side on, they are compared as columns.
+const LEAST_COLUMNS: usize = 16;
 
 impl<T: Real> Tensor<T> {
     /// The index of the largest element of each line along one dimension, lines in row-major order of the other
@@ -11,7 +15,7 @@ impl<T: Real> Tensor<T> {
     /// If there is no such dimension, or it is empty while there are lines.
     #[track_caller]
     pub fn argmax(&self, dim: impl Into<Dims>) -> Vec<usize> {
-        self.positions("argmax", dim.into(), |x, best| x > best)
+        self.positions("argmax", dim.into(), reduce::maximum)
     }
 
     /// The index of the smallest element of each line along one dimension, lines in row-major order of the other
@@ -21,39 +25,39 @@ impl<T: Real> Tensor<T> {
     /// If there is no such dimension, or it is empty while there are lines.
     #[track_caller]
     pub fn argmin(&self, dim: impl Into<Dims>) -> Vec<usize> {
-        self.positions("argmin", dim.into(), |x, best| x < best)
+        self.positions("argmin", dim.into(), reduce::minimum)
     }
 
+    /// Where `find` finds its number along a dimension.
     #[track_caller]
-    fn positions(&self, op: &str, dim: Dims, beats: impl Fn(T, T) -> bool) -> Vec<usize> {
+    fn positions(&self, op: &str, dim: Dims, find: fn(View<'_, T>, usize, &mut [T])) -> Vec<usize> {
         let dim = dim.resolve_one(op, self.rank().max(1));
         if self.rank() == 0 {
             return vec![0];
         }
         let length = self.shape()[dim];
+        let mut found = vec![0; self.shape().iter().enumerate().filter(|(d, _)| *d != dim).map(|(_, n)| n).product()];
         if self.numel() == 0 {
-            let lines: usize = self.shape().iter().enumerate().filter(|(d, _)| *d != dim).map(|(_, n)| n).product();
-            assert!(lines == 0, "{op}: dimension {dim} of shape {} is empty", self.shape());
-            return Vec::new();
+            assert!(found.is_empty(), "{op}: dimension {dim} of shape {} is empty", self.shape());
+            return found;
         }
+        let values = reduce_dims(self, &[dim], false, find);
+        let side_by_side: usize = self.shape()[dim + 1..].iter().product();
+        if side_by_side >= LEAST_COLUMNS {
+            extremes::in_columns(&self.to_slice(), length, side_by_side, &values.to_slice(), &mut found);
+        } else {
+            let lines = crate::no_grad(|| self.with_last(dim));
+            extremes::in_rows(&lines.to_slice(), length, &values.to_slice(), &mut found);
+        }
+        found
+    }
+
+    /// The dimension as the last one, the others in their order.
+    fn with_last(&self, dim: usize) -> Self {
         let mut order: Vec<usize> = (0..self.rank()).filter(|&d| d != dim).collect();
         order.push(dim);
-        let lines = crate::no_grad(|| self.permute(order));
-        lines.to_slice().chunks(length).map(|line| position(line, &beats)).collect()
+        self.permute(order)
     }
-}
-
-fn position<T: Real>(line: &[T], beats: impl Fn(T, T) -> bool) -> usize {
-    let mut best = 0;
-    for (i, &x) in line.iter().enumerate() {
-        if line[best].is_nan() {
-            break;
-        }
-        if beats(x, line[best]) || x.is_nan() {
-            best = i;
-        }
-    }
-    best
 }
 
 #[cfg(test)]
@@ -65,6 +69,10 @@ mod tests {
         let x = Tensor::from([[1.0f32, 5.0, 5.0], [f32::NAN, 9.0, f32::NAN], [-1.0, f32::NAN, 3.0]]);
         assert_eq!(x.argmax(1), [1, 0, 1]);
         assert_eq!(x.argmax(0), [1, 2, 1]);
+        let x = Tensor::from_fn([3, 5, 20], |i| (i * 37 % 101) as f64);
+        let turned = x.permute([0, 2, 1]);
+        assert_eq!(x.argmax(1), turned.argmax(2));
+        assert_eq!(x.argmin(-1), turned.argmin(1));
         assert_eq!(Tensor::<f32>::zeros([0, 3]).argmax(1), Vec::<usize>::new());
     }
 
