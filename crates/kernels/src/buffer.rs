@@ -26,6 +26,9 @@ const THREAD_LIMIT: usize = 4 << 20;
 /// when blocks are needed again that were given back.
 const SLACK: usize = 8 << 20;
 
+/// By how many hundredths a block may be larger than it must be.
+const LARGER: usize = 50;
+
 mod sealed {
     /// Implementors accept any bit pattern and own nothing.
     pub trait Plain: Copy {}
@@ -63,7 +66,7 @@ impl<T: Pooled> Buffer<T> {
     /// If the size overflows `usize`.
     pub fn unspecified(len: usize) -> Self {
         #[allow(unused_mut)]
-        let (mut buffer, _) = Self::take(len);
+        let (mut buffer, _) = Self::take(len, LARGER);
         #[cfg(debug_assertions)]
         // SAFETY: the block is at least `len` long and any bit pattern is a `T`.
         unsafe {
@@ -77,10 +80,22 @@ impl<T: Pooled> Buffer<T> {
     /// # Panics
     /// If the size overflows `usize`.
     pub fn zeroed(len: usize) -> Self {
-        let (buffer, fresh) = Self::take(len);
+        Self::zeros(Self::take(len, LARGER))
+    }
+
+    /// A buffer of `len` zeros that will be kept for long: it takes no larger block, which others would miss.
+    ///
+    /// # Panics
+    /// If the size overflows `usize`.
+    pub fn lasting(len: usize) -> Self {
+        Self::zeros(Self::take(len, 0))
+    }
+
+    /// Zeros in a block that may be fresh.
+    fn zeros((buffer, fresh): (Self, bool)) -> Self {
         if !fresh {
             // SAFETY: the block is at least `len` long and all zero bits are a `T`.
-            unsafe { buffer.start.as_ptr().write_bytes(0, len) };
+            unsafe { buffer.start.as_ptr().write_bytes(0, buffer.len) };
         }
         buffer
     }
@@ -92,14 +107,14 @@ impl<T: Pooled> Buffer<T> {
         buffer
     }
 
-    /// A block and whether it came fresh, hence zero, from the system.
-    fn take(len: usize) -> (Self, bool) {
+    /// A block, up to `larger` hundredths larger than it must be, and whether it came fresh, hence zero, from the system.
+    fn take(len: usize, larger: usize) -> (Self, bool) {
         if len == 0 || size_of::<T>() == 0 {
             return (Buffer { start: NonNull::dangling(), len, units: 0, owns: PhantomData }, true);
         }
         let bytes = len.checked_mul(size_of::<T>()).expect("buffer size overflows usize");
         let (class, units) = size_class(bytes.div_ceil(ALIGN));
-        let (block, units, fresh) = take_block(class, units, bytes);
+        let (block, units, fresh) = take_block(class, units, bytes, larger);
         (Buffer { start: block.0.cast(), len, units, owns: PhantomData }, fresh)
     }
 }
@@ -269,8 +284,8 @@ thread_local! {
     static LOCAL: RefCell<Lists> = const { RefCell::new(Lists::new()) };
 }
 
-/// A block of at least `units`, how many it has, and whether it came fresh from the system.
-fn take_block(class: usize, units: usize, bytes: usize) -> (Block, usize, bool) {
+/// A block of at least `units`, up to `larger` hundredths more; how many it has, and whether it came fresh from the system.
+fn take_block(class: usize, units: usize, bytes: usize, larger: usize) -> (Block, usize, bool) {
     if units <= SMALL_UNITS {
         // A thread that is shutting down has no lists any more.
         return match LOCAL.try_with(|l| l.borrow_mut().pop(class, units)).ok().flatten() {
@@ -281,7 +296,7 @@ fn take_block(class: usize, units: usize, bytes: usize) -> (Block, usize, bool) 
     let mut shared = shared();
     // Rather a block that is too large than another one from the system.
     let fitting = shared.lists.pop(class, units).map(|block| (block, units));
-    let found = fitting.or_else(|| shared.lists.pop_larger(class, units + units / 2));
+    let found = fitting.or_else(|| shared.lists.pop_larger(class, units + units / 100 * larger));
     let taken = found.as_ref().map_or(units, |&(_, units)| units);
     shared.live_bytes += taken * ALIGN;
     shared.peak_bytes = shared.peak_bytes.max(shared.live_bytes);

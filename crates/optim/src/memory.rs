@@ -60,7 +60,7 @@ impl<T: Real> Record<T> {
         wanted.map(|wanted| {
             let array = arrays.next().filter(|_| wanted)?;
             let array = array.get_or_insert_with(|| {
-                let mut array = Buffer::zeroed(len);
+                let mut array = Buffer::lasting(len);
                 if initial != 0.0 {
                     array.fill(T::from_f64(initial));
                 }

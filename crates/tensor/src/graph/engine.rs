@@ -98,7 +98,7 @@ fn visit<T: Real>(node: &NodeRef<T>, gradient: Tensor<T>, graph: GraphMode, pend
     if graph == GraphMode::FreeGraph {
         let state = std::mem::replace(&mut *node.state.write().expect(UNPOISONED), State::Freed);
         match state {
-            State::Op { edges, op } => op.backward(gradient, &mut Inputs { node, edges: &edges, pending }),
+            State::Op { edges, op } => op.backward_once(gradient, &mut Inputs { node, edges: &edges, pending }),
             _ => panic_freed(node),
         }
     } else {

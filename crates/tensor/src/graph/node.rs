@@ -62,6 +62,12 @@ pub struct OpInfo {
 pub trait Op<T: Real>: Debug + Send + Sync + 'static {
     /// Adds the gradient of each input that needs one, given the gradient of the output (which has the output's shape).
     fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>);
+
+    /// [`backward`](Op::backward) in a pass that frees the graph. A rule may free what it saved as soon as it was used, so
+    /// that gradients computed later find memory.
+    fn backward_once(self: Box<Self>, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
+        self.backward(grad, inputs);
+    }
 }
 
 /// The nodes of an operation's inputs; `None` where an input was untracked.

@@ -30,12 +30,25 @@ struct Linear<T: Real> {
 
 impl<T: Real> Op<T> for Linear<T> {
     fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
+        weights(&grad, &self.x, inputs);
         inputs.add(0, || grad.matmul(self.weight.get()));
-        inputs.add(1, || grad.t().matmul(self.x.get()));
-        // `x` and `W` are inputs 0 and 1; where there is a bias it is input 2.
-        if inputs.len() == 3 {
-            inputs.add(2, || grad.sum_dim(0, false));
-        }
+    }
+
+    fn backward_once(self: Box<Self>, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
+        let Linear { x, weight } = *self;
+        weights(&grad, &x, inputs);
+        // Its gradient will be as large.
+        drop(x);
+        inputs.add(0, || grad.matmul(weight.get()));
+    }
+}
+
+/// The gradients of the weights and of the bias.
+fn weights<T: Real>(grad: &Tensor<T>, x: &Saved<T>, inputs: &mut Inputs<'_, T>) {
+    // `x` and `W` are inputs 0 and 1; where there is a bias it is input 2.
+    inputs.add(1, || grad.t().matmul(x.get()));
+    if inputs.len() == 3 {
+        inputs.add(2, || grad.sum_dim(0, false));
     }
 }
 
