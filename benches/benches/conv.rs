@@ -61,13 +61,13 @@ fn pooling(criterion: &mut Criterion) {
         divisor: None,
     };
     let (x, g) = (numbers(geometry.input_len()), numbers(geometry.output_len()));
-    let (mut y, mut dx, mut argmax) = (g.clone(), x.clone(), vec![0; g.len()]);
+    let (mut y, mut dx) = (g.clone(), x.clone());
     let mut group = criterion.benchmark_group("pool/4096 planes 24^2 2x2");
     group.throughput(Throughput::Bytes((4 * (x.len() + y.len())) as u64));
-    group.bench_function("max", |b| b.iter(|| pool::max_forward(&geometry, &x, black_box(&mut y), &mut argmax)));
-    pool::max_forward(&geometry, &x, &mut y, &mut argmax);
+    group.bench_function("max", |b| b.iter(|| pool::max_forward(&geometry, &x, black_box(&mut y))));
+    let places = pool::max_forward(&geometry, &x, &mut y);
     group.bench_function("max gradient", |b| {
-        b.iter(|| pool::scatter(geometry.planes, &g, &argmax, black_box(&mut dx)));
+        b.iter(|| pool::scatter(geometry.planes, &g, &places, black_box(&mut dx)));
     });
     group.bench_function("mean", |b| b.iter(|| pool::avg_forward(&geometry, &x, black_box(&mut y))));
     group.bench_function("mean gradient", |b| b.iter(|| pool::avg_backward(&geometry, &g, black_box(&mut dx))));

@@ -127,14 +127,14 @@ fn pool_of([size, kernel, stride, padding]: [usize; 4], planes: usize, name: &st
         divisor: None,
     };
     let (x, g) = (numbers(geometry.input_len()), numbers(geometry.output_len()));
-    let (mut y, mut dx, mut argmax) = (g.clone(), x.clone(), vec![0; g.len()]);
+    let (mut y, mut dx) = (g.clone(), x.clone());
     let times = [
-        fastest(seconds, || pool::max_forward(&geometry, &x, black_box(&mut y), &mut argmax)),
+        fastest(seconds, || _ = pool::max_forward(&geometry, &x, black_box(&mut y))),
         fastest(seconds, || pool::avg_forward(&geometry, &x, black_box(&mut y))),
         fastest(seconds, || pool::avg_backward(&geometry, &g, black_box(&mut dx))),
     ];
-    pool::max_forward(&geometry, &x, &mut y, &mut argmax);
-    let back = 1e3 * fastest(seconds, || pool::scatter(geometry.planes, &g, &argmax, black_box(&mut dx)));
+    let places = pool::max_forward(&geometry, &x, &mut y);
+    let back = 1e3 * fastest(seconds, || pool::scatter(geometry.planes, &g, &places, black_box(&mut dx)));
     let [max, mean, mean_back] = times.map(|time| 1e3 * time);
     println!("{name:<40}{max:>20.3}{back:>20.3}{mean:>20.3}{mean_back:>20.3}");
 }

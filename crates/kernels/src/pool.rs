@@ -8,7 +8,7 @@
 //! with stride `s`, padding `p`, dilation `d` (max only). A maximum ignores the padding, takes the first of equal
 //! elements, and is NaN where the window holds a NaN. A mean counts the padding as zeros, or leaves it out.
 //!
-//! What a maximum leaves behind is where it stood: `places` moves numbers to there and back. Windows that divide a plane as
+//! What a maximum leaves behind is where it stood in its window: `places` moves numbers to there and back. Windows that divide a plane as
 //! evenly as they can are in `adaptive`, means in `mean`.
 //!
 //! The kernels here go along rows of windows, one window element `(u, v)` at a time: that is a plain loop over `j`, which
@@ -16,6 +16,7 @@
 
 use std::ops::Range;
 
+use crate::buffer::Pooled;
 use crate::conv::strip::to_lanes;
 use crate::gemm::registers::{LaneKernel, dispatch};
 use crate::gemm::{Element, Lane, MAX_LANES};
@@ -29,10 +30,11 @@ mod places;
 mod tests;
 
 pub use adaptive::{Adaptive2d, AdaptiveKernels, adaptive_avg_backward, adaptive_avg_forward, adaptive_max_forward};
-pub use places::{PlaceKernels, gather, scatter};
+use places::Shorten;
+pub use places::{PlaceKernels, Places, gather, scatter};
 
-/// The argument of a maximum over a window that holds padding only.
-pub const NOWHERE: u32 = u32::MAX;
+/// The place of a maximum over a window that holds padding only.
+const NOWHERE: u32 = u32::MAX;
 
 /// Fewer windows in a row are not worth a loop over registers.
 const SHORT: usize = 8;
@@ -186,12 +188,11 @@ impl Pool2d {
 
 concrete! {
     <T> trait PoolKernels;
-    /// The maximum `y` of each window and where in its plane it stands ([`NOWHERE`] for a window of padding only, whose
-    /// maximum is minus infinity).
+    /// The maximum `y` of each window, minus infinity if it holds padding only; gives where they stand.
     ///
     /// # Panics
     /// If a slice has another length than the geometry says.
-    pub fn max_forward(geometry: &Pool2d, x: &[T], y: &mut [T], argmax: &mut [u32]) = max_forward_impl;
+    pub fn max_forward(geometry: &Pool2d, x: &[T], y: &mut [T]) -> Places = max_forward_impl;
     /// The mean `y` of each window.
     ///
     /// # Panics
@@ -206,21 +207,17 @@ concrete! {
 
 /// The maxima of the windows of some planes where all windows lie in the image, whatever their rows' length: the elements
 /// `(u, v)` of all windows of a plane are put side by side first.
-struct MaxInside<'a, T>(&'a Pool2d, &'a [T], &'a mut [T], &'a mut [u32], &'a mut [T], &'a mut [u32]);
+struct MaxInside<'a, T>(&'a Pool2d, &'a [T], &'a mut [T], &'a mut [u32], &'a mut [T]);
 impl<T: Real> Kernel for MaxInside<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        let MaxInside(geometry, x, y, argmax, values, origins) = self;
+        let MaxInside(geometry, x, y, argmax, values) = self;
         let ([height, width], step) = (geometry.output(), geometry.stride[1]);
         let (size, out) = (geometry.input_plane(), height * width);
-        for (at, origin) in origins.iter_mut().enumerate() {
-            *origin = (at / width * geometry.stride[0] * geometry.input[1] + at % width * step) as u32;
-        }
         for ((x, y), argmax) in x.chunks_exact(size).zip(y.chunks_exact_mut(out)).zip(argmax.chunks_exact_mut(out)) {
             for tap in 0..geometry.kernel[0] * geometry.kernel[1] {
-                let (u, v) = (tap / geometry.kernel[1], tap % geometry.kernel[1]);
-                let shift = u * geometry.dilation[0] * geometry.input[1] + v * geometry.dilation[1];
+                let shift = geometry.shift(tap / geometry.kernel[1], tap % geometry.kernel[1]);
                 for (i, values) in values.chunks_exact_mut(width).enumerate() {
                     let row = &x[i * geometry.stride[0] * geometry.input[1] + shift..];
                     let row = &row[..(width - 1) * step + 1];
@@ -232,13 +229,13 @@ impl<T: Real> Kernel for MaxInside<'_, T> {
                 }
                 if tap == 0 {
                     y.copy_from_slice(values);
-                    argmax.copy_from_slice(origins);
+                    argmax.fill(0);
                     continue;
                 }
-                for (((best, place), &value), &origin) in y.iter_mut().zip(&mut *argmax).zip(&*values).zip(&*origins) {
+                for ((best, place), &value) in y.iter_mut().zip(&mut *argmax).zip(&*values) {
                     let better = (value > *best) | value.is_nan();
                     *best = if better { value } else { *best };
-                    *place = if better { origin + shift as u32 } else { *place };
+                    *place = if better { shift as u32 } else { *place };
                 }
             }
         }
@@ -285,13 +282,14 @@ impl<T: Real> Kernel for Max<'_, T> {
         for ((x, y), argmax) in x.chunks_exact(size).zip(y.chunks_exact_mut(out)).zip(argmax.chunks_exact_mut(out)) {
             y.fill(-T::INFINITY);
             argmax.fill(NOWHERE);
-            geometry.each_row(|_, i, columns, at| {
+            geometry.each_row(|tap, i, columns, at| {
+                let shift = geometry.shift(tap / geometry.kernel[1], tap % geometry.kernel[1]) as u32;
                 let range = i * width + columns.start..i * width + columns.end;
                 let (y, argmax) = (&mut y[range.clone()], &mut argmax[range]);
                 match step {
-                    1 => max_row::<T, 1>(&x[at..], at, 1, y, argmax),
-                    2 => max_row::<T, 2>(&x[at..], at, 2, y, argmax),
-                    _ => max_row::<T, 0>(&x[at..], at, step, y, argmax),
+                    1 => max_row::<T, 1>(&x[at..], shift, 1, y, argmax),
+                    2 => max_row::<T, 2>(&x[at..], shift, 2, y, argmax),
+                    _ => max_row::<T, 0>(&x[at..], shift, step, y, argmax),
                 }
             });
         }
@@ -300,7 +298,7 @@ impl<T: Real> Kernel for Max<'_, T> {
 
 /// Raises maxima by one element of each of their windows. `STEP` is the stride, or 0 if only `step` knows it.
 #[inline(always)]
-fn max_row<T: Real, const STEP: usize>(x: &[T], at: usize, step: usize, y: &mut [T], argmax: &mut [u32]) {
+fn max_row<T: Real, const STEP: usize>(x: &[T], shift: u32, step: usize, y: &mut [T], argmax: &mut [u32]) {
     let step = if STEP == 0 { step } else { STEP };
     let x = &x[..(y.len() - 1) * step + 1];
     for (j, (best, place)) in y.iter_mut().zip(argmax).enumerate() {
@@ -308,33 +306,47 @@ fn max_row<T: Real, const STEP: usize>(x: &[T], at: usize, step: usize, y: &mut 
         // The first element counts even if it is minus infinity; NaN beats all and is beaten by NaN only.
         let better = (value > *best) | value.is_nan() | (*place == NOWHERE);
         *best = if better { value } else { *best };
-        *place = if better { (at + j * step) as u32 } else { *place };
+        *place = if better { shift } else { *place };
     }
 }
 
-fn max_forward_impl<T: Element>(geometry: &Pool2d, x: &[T], y: &mut [T], argmax: &mut [u32]) {
+fn max_forward_impl<T: Element>(geometry: &Pool2d, x: &[T], y: &mut [T]) -> Places {
     geometry.check_lengths(x.len(), y.len());
-    assert_eq!(argmax.len(), y.len(), "max pooling: as many places as maxima");
-    if y.is_empty() {
-        return;
+    if geometry.is_near() {
+        Places::near(geometry, maxima(geometry, x, y, |places, near| simd::dispatch(Shorten(places, near))))
+    } else {
+        Places::in_windows(geometry, maxima(geometry, x, y, |places, kept| kept.copy_from_slice(places)))
     }
-    if x.is_empty() {
-        y.fill(-T::INFINITY);
-        argmax.fill(NOWHERE);
-        return;
+}
+
+/// The maxima, and what `keep` makes of their places in some planes.
+fn maxima<T: Element, P: Pooled>(
+    geometry: &Pool2d,
+    x: &[T],
+    y: &mut [T],
+    keep: impl Fn(&[u32], &mut [P]) + Sync + Send,
+) -> Buffer<P> {
+    let mut kept = Buffer::unspecified(y.len());
+    if y.is_empty() {
+        return kept;
     }
     let together = geometry.planes_together();
     let (size, out) = (together * geometry.input_plane(), together * geometry.output_plane());
     let (plane, inside) = (geometry.output_plane(), geometry.all_inside());
-    parallel::for_each_chunk2((y, argmax), (out, out), |piece, y, argmax| {
+    parallel::for_each_chunk2((y, &mut kept), (out, out), |piece, y, kept| {
         let x = &x[piece * size..x.len().min((piece + 1) * size)];
-        if inside && geometry.kernel == geometry.input {
-            dispatch(MaxOfPlanes(x, y, argmax));
+        let mut places = Buffer::unspecified(y.len());
+        if x.is_empty() {
+            y.fill(-T::INFINITY);
+            places.fill(NOWHERE);
+        } else if inside && geometry.kernel == geometry.input {
+            dispatch(MaxOfPlanes(x, y, &mut places));
         } else if inside {
-            let (mut values, mut origins) = (Buffer::unspecified(plane), Buffer::unspecified(plane));
-            simd::dispatch(MaxInside(geometry, x, y, argmax, &mut values, &mut origins));
+            simd::dispatch(MaxInside(geometry, x, y, &mut places, &mut Buffer::unspecified(plane)));
         } else {
-            simd::dispatch(Max(geometry, x, y, argmax));
+            simd::dispatch(Max(geometry, x, y, &mut places));
         }
+        keep(&places, kept);
     });
+    kept
 }

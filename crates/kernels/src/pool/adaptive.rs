@@ -11,11 +11,11 @@
 
 use std::ops::Range;
 
-use super::{PIECE, Pool2d, mean};
+use super::{PIECE, Places, Pool2d, mean};
 use crate::gemm::Element;
 use crate::lanes;
 use crate::simd::{self, Kernel};
-use crate::{Real, parallel};
+use crate::{Buffer, Real, parallel};
 
 /// The geometry of an adaptive pooling. Pairs are `[height, width]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,11 +86,11 @@ impl Adaptive2d {
 
 concrete! {
     <T> trait AdaptiveKernels;
-    /// The maximum `y` of each window and where in its plane it stands.
+    /// The maximum `y` of each window; gives where they stand.
     ///
     /// # Panics
     /// If a slice has another length than the geometry says, or there is an output without an input.
-    pub fn adaptive_max_forward(geometry: &Adaptive2d, x: &[T], y: &mut [T], argmax: &mut [u32]) = max_forward_impl;
+    pub fn adaptive_max_forward(geometry: &Adaptive2d, x: &[T], y: &mut [T]) -> Places = max_forward_impl;
     /// The mean `y` of each window.
     ///
     /// # Panics
@@ -103,17 +103,17 @@ concrete! {
     pub fn adaptive_avg_backward(geometry: &Adaptive2d, g: &[T], dx: &mut [T]) = avg_backward_impl;
 }
 
-fn max_forward_impl<T: Element>(geometry: &Adaptive2d, x: &[T], y: &mut [T], argmax: &mut [u32]) {
+fn max_forward_impl<T: Element>(geometry: &Adaptive2d, x: &[T], y: &mut [T]) -> Places {
     if let Some(even) = geometry.even() {
-        return super::max_forward_impl(&even, x, y, argmax);
+        return super::max_forward_impl(&even, x, y);
     }
     let [size, out, together] = geometry.sizes(x.len(), y.len());
-    assert_eq!(argmax.len(), y.len(), "max pooling: as many places as maxima");
     assert!(size < u32::MAX as usize, "pooling: a plane of {:?} is too large", geometry.input);
+    let mut places = Buffer::unspecified(y.len());
     if y.is_empty() {
-        return;
+        return Places::in_planes(places);
     }
-    parallel::for_each_chunk2((y, argmax), (together * out, together * out), |piece, y, argmax| {
+    parallel::for_each_chunk2((y, &mut places), (together * out, together * out), |piece, y, argmax| {
         let planes = y.chunks_exact_mut(out).zip(argmax.chunks_exact_mut(out));
         for ((y, argmax), x) in planes.zip(x[piece * together * size..].chunks_exact(size)) {
             geometry.each_window(|at, rows, columns| {
@@ -134,6 +134,7 @@ fn max_forward_impl<T: Element>(geometry: &Adaptive2d, x: &[T], y: &mut [T], arg
             });
         }
     });
+    Places::in_planes(places)
 }
 
 /// The means of the windows of some planes.
@@ -236,13 +237,14 @@ mod tests {
             let (size, out) = (input[0] * input[1], output[0] * output[1]);
             let x: Vec<f64> = (0..geometry.planes * size).map(|_| rng.random_range(-9..9) as f64).collect();
             let g: Vec<f64> = (0..geometry.planes * out).map(|_| rng.random_range(-1.0..1.0)).collect();
-            let (mut mean, mut max, mut argmax) = (vec![f64::NAN; g.len()], vec![f64::NAN; g.len()], vec![0; g.len()]);
+            let (mut mean, mut max) = (vec![f64::NAN; g.len()], vec![f64::NAN; g.len()]);
             let (mut dmean, mut dmax, mut gathered) = (vec![f64::NAN; x.len()], vec![f64::NAN; x.len()], g.clone());
             adaptive_avg_forward(&geometry, &x, &mut mean);
             adaptive_avg_backward(&geometry, &g, &mut dmean);
-            adaptive_max_forward(&geometry, &x, &mut max, &mut argmax);
-            scatter(geometry.planes, &g, &argmax, &mut dmax);
-            gather(geometry.planes, &x, &argmax, &mut gathered);
+            let places = adaptive_max_forward(&geometry, &x, &mut max);
+            scatter(geometry.planes, &g, &places, &mut dmax);
+            gather(geometry.planes, &x, &places, &mut gathered);
+            let argmax = places.indices(geometry.planes);
             let (mut want_dmean, mut want_dmax) = (vec![0.0; x.len()], vec![0.0; x.len()]);
             for plane in 0..geometry.planes {
                 geometry.each_window(|at, rows, columns| {
@@ -253,7 +255,7 @@ mod tests {
                     assert!((mean[at] - want).abs() < 1e-12, "{geometry:?}");
                     places.iter().for_each(|&p| want_dmean[p] += g[at] / count);
                     let best = places.iter().fold(places[0], |best, &p| if x[p] > x[best] { p } else { best });
-                    assert_eq!((max[at], argmax[at] as usize), (x[best], best - plane * size), "{geometry:?}");
+                    assert_eq!((max[at], argmax[at]), (x[best], best - plane * size), "{geometry:?}");
                     want_dmax[best] += g[at];
                 });
             }
@@ -265,8 +267,8 @@ mod tests {
     #[test]
     fn a_nan_wins() {
         let geometry = Adaptive2d { planes: 1, input: [1, 3], output: [1, 1] };
-        let (mut y, mut argmax) = ([0.0f32], [0]);
-        adaptive_max_forward(&geometry, &[9.0, f32::NAN, 1.0], &mut y, &mut argmax);
-        assert!(y[0].is_nan() && argmax == [1]);
+        let mut y = [0.0f32];
+        let places = adaptive_max_forward(&geometry, &[9.0, f32::NAN, 1.0], &mut y);
+        assert!(y[0].is_nan() && places.indices(1) == [1]);
     }
 }

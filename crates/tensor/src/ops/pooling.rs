@@ -10,8 +10,8 @@ use super::convolution::{layout, of_dims, planar, resized, samples};
 use super::{adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_max_pool1d, adaptive_max_pool2d};
 use super::{avg_pool1d, avg_pool2d, max_pool1d, max_pool2d};
 use crate::{Inputs, Op, OpInfo, Shape, Tensor};
-use chainrule_kernels::pool::{self, Adaptive2d, NOWHERE, Pool2d};
-use chainrule_kernels::{Buffer, Real};
+use chainrule_kernels::Real;
+use chainrule_kernels::pool::{self, Adaptive2d, Places, Pool2d};
 use std::sync::Arc;
 
 /// How a window moves over `D` dimensions, in their order (`[height, width]`).
@@ -224,7 +224,7 @@ struct Winners {
     planes: usize,
     input: Shape,
     output: Shape,
-    places: Arc<Buffer<u32>>,
+    places: Arc<Places>,
 }
 
 impl Winners {
@@ -244,7 +244,7 @@ impl Winners {
 
     /// The places within their planes, row by row; `usize::MAX` for a window that holds nothing but padding.
     fn indices(&self) -> Vec<usize> {
-        self.places.iter().map(|&place| if place == NOWHERE { usize::MAX } else { place as usize }).collect()
+        self.places.indices(self.planes)
     }
 }
 
@@ -269,13 +269,16 @@ impl<T: Real> Op<T> for Scatter {
 
 #[track_caller]
 fn winners<T: Real>(info: &'static OpInfo, geometry: &Geometry, x: &Tensor<T>) -> (Tensor<T>, Winners) {
-    let mut places = Buffer::unspecified(geometry.output.numel());
-    let value = Tensor::build(geometry.output.clone(), |out| match &geometry.windows {
-        Windows::Moving(pool) => pool::max_forward(pool, &x.to_slice(), out, &mut places),
-        Windows::Adaptive(pool) => pool::adaptive_max_forward(pool, &x.to_slice(), out, &mut places),
+    let mut places = None;
+    let value = Tensor::build(geometry.output.clone(), |out| {
+        places = Some(match &geometry.windows {
+            Windows::Moving(pool) => pool::max_forward(pool, &x.to_slice(), out),
+            Windows::Adaptive(pool) => pool::adaptive_max_forward(pool, &x.to_slice(), out),
+        });
     });
+    let places = Arc::new(places.expect("`build` has computed the numbers"));
     let (input, output) = (geometry.input.clone(), geometry.output.clone());
-    let winners = Winners { planes: geometry.planes(), input, output, places: Arc::new(places) };
+    let winners = Winners { planes: geometry.planes(), input, output, places };
     (Tensor::from_op(info, value, &[x], || Max(winners.clone())), winners)
 }
 
