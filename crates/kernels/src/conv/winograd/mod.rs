@@ -1,4 +1,4 @@
-//! Winograd's convolution F(4x4, 3x3): 3x3 windows, stride 1, with a fourth of the multiplications.
+//! Winograd's convolution F(4x4, 3x3): 3x3 windows, stride 1, dilated or not, with a fourth of the multiplications.
 //!
 //! A 4x4 tile of outputs depends on a 6x6 tile of inputs. Transformed (see [`transform`]), the sum over channels becomes
 //! 36 matrix products, one for each element `e` of a transformed tile:
@@ -48,12 +48,13 @@ const PIECE: usize = 256;
 /// Whether this path computes the geometry, and in less time than a direct sum.
 pub(super) fn applies(geometry: &Conv2d) -> bool {
     let [height, width] = geometry.output();
-    let tiles = height.div_ceil(TILE) * width.div_ceil(TILE);
+    let apart = geometry.dilation[0];
+    let tiles = apart * apart * height.div_ceil(TILE * apart) * width.div_ceil(TILE * apart);
     geometry.kernel == [3, 3]
         && geometry.stride == [1, 1]
-        && geometry.dilation == [1, 1]
+        && geometry.dilation == [apart, apart]
         && geometry.groups == 1
-        && geometry.padding.iter().all(|&p| p <= 2)
+        && geometry.padding.iter().all(|&p| p <= 2 * apart)
         && geometry.padding[0] == geometry.padding[1]
         && geometry.in_channels.min(geometry.out_channels) >= MAX_LANES
         // Multiplications wasted on the rest of incomplete tiles.
@@ -69,11 +70,17 @@ struct Pass {
     input: [usize; 2],
     output: [usize; 2],
     padding: usize,
+    dilation: usize,
 }
 
 /// How the tiles of a pass are cut into blocks of whole rows of tiles.
+///
+/// A dilated window meets every so many lines and columns only: an image is as many phases each way, and each of them an image with
+/// windows that are not dilated. Tiles go through one phase after the other, down and across.
 #[derive(Clone, Copy)]
 struct Blocks {
+    /// Distance between neighboring pixels of a tile: the dilation.
+    apart: usize,
     /// Tiles in a row.
     across: usize,
     /// Rows of tiles in an image.
@@ -86,14 +93,21 @@ struct Blocks {
 
 impl Pass {
     fn blocks(&self) -> Blocks {
-        let [down, across] = self.output.map(|n| n.div_ceil(TILE));
+        let apart = self.dilation;
+        let [down, across] = self.output.map(|n| apart * n.div_ceil(TILE * apart));
         let rows = self.batch * down;
         let together = if rows * across <= FEW_TILES { rows } else { (BLOCK_TILES / across).clamp(1, rows) };
-        Blocks { across, down, rows, together }
+        Blocks { apart, across, down, rows, together }
     }
 }
 
 impl Blocks {
+    /// The sample and the phase of a row of tiles, and its first line in that phase.
+    fn place(&self, row: usize) -> (usize, usize, usize) {
+        let (sample, row, rows) = (row / self.down, row % self.down, self.down / self.apart);
+        (sample, row / rows, row % rows * TILE)
+    }
+
     fn count(&self) -> usize {
         self.rows.div_ceil(self.together)
     }
@@ -242,6 +256,7 @@ impl Pass {
             input: geometry.input,
             output: geometry.output(),
             padding: geometry.padding[0],
+            dilation: geometry.dilation[0],
         }
     }
 }
@@ -260,7 +275,8 @@ pub(super) fn input_grad<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &m
         outer: geometry.in_channels,
         input: geometry.output(),
         output: geometry.input,
-        padding: 2 - geometry.padding[0],
+        padding: 2 * geometry.dilation[0] - geometry.padding[0],
+        dilation: geometry.dilation[0],
     };
     let filters = Filters { w, steps: [9, geometry.in_channels * 9], turned: true };
     run(&pass, g, filters, Epilogue::plain(), dx);
