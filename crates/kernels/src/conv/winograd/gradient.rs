@@ -15,13 +15,14 @@ const PIECES: usize = 8;
 
 /// [`weight_grad`](crate::conv::weight_grad) where this path [`applies`](super::applies).
 pub(in crate::conv) fn weight_grad<T: Element>(geometry: &Conv2d, x: &[T], g: &[T], dw: &mut [T]) {
-    let pass = Pass::forward(geometry);
-    let blocks = pass.blocks();
-    if blocks.count() == 1 {
-        few(&pass, &blocks, x, g, dw);
-    } else {
-        many(&pass, &blocks, x, g, dw);
-    }
+    let dw = Shared::new(dw);
+    Pass::forward(geometry).for_groups(|pass, weights| {
+        // SAFETY: each group has its own weights.
+        let dw = unsafe { dw.part(weights.start, weights.len()) };
+        let blocks = pass.blocks();
+        let compute = if blocks.count() == 1 { few } else { many };
+        compute(pass, &blocks, x, g, dw);
+    });
 }
 
 /// The parts of some channels.

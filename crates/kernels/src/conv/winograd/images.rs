@@ -64,7 +64,7 @@ impl<T: Real> LaneKernel<T> for Inputs<'_, T> {
             let count = L::LANES.min(channels.end - group);
             for (at, row) in rows.clone().enumerate() {
                 let (sample, phase, top) = blocks.place(row);
-                let planes = lines.planes(x, sample * pass.inner + group, count);
+                let planes = lines.planes(x, pass.planes(sample)[0] + group, count);
                 // The last two lines of the row of tiles above, if it was in this phase, are the first two of this one.
                 let known = if at > 0 && top > 0 { 2 } else { 0 };
                 for i in top + known..top + SIDE {
@@ -135,7 +135,7 @@ impl<T: Real> LaneKernel<T> for OutputGrads<'_, T> {
             let count = L::LANES.min(channels.end - group);
             for (at, row) in rows.clone().enumerate() {
                 let (sample, phase, top) = blocks.place(row);
-                let planes = lines.planes(g, sample * pass.outer + group, count);
+                let planes = lines.planes(g, pass.planes(sample)[1] + group, count);
                 for (i, half) in half.chunks_exact_mut(half_line).enumerate() {
                     // SAFETY: the caller entered `L`; a line has all pixels of its tiles.
                     unsafe {
@@ -223,7 +223,7 @@ impl<T: Real> LaneKernel<T> for Outputs<'_, T> {
                     // SAFETY: `place` checks that all of it lies inside; each piece of work has its own rows of tiles and
                     // channels.
                     unsafe {
-                        let planes = y.place(((sample * pass.outer + channel) * height + i) * width, len);
+                        let planes = y.place(((pass.planes(sample)[1] + channel) * height + i) * width, len);
                         from_lanes::<L>(line.as_ptr(), count, width, planes, height * width);
                     }
                 }

@@ -53,20 +53,22 @@ pub(super) fn applies(geometry: &Conv2d) -> bool {
     geometry.kernel == [3, 3]
         && geometry.stride == [1, 1]
         && geometry.dilation == [apart, apart]
-        && geometry.groups == 1
         && geometry.padding.iter().all(|&p| p <= 2 * apart)
         && geometry.padding[0] == geometry.padding[1]
-        && geometry.in_channels.min(geometry.out_channels) >= MAX_LANES
+        && geometry.group_in().min(geometry.group_out()) >= MAX_LANES
         // Multiplications wasted on the rest of incomplete tiles.
         && height * width >= 8 * tiles
 }
 
-/// A 3x3 convolution of stride 1 from `inner` to `outer` channels: the forward pass, or the gradient of the input.
+/// A 3x3 convolution of stride 1 from `inner` to `outer` channels of a group: the forward pass, or the gradient of the input.
 #[derive(Clone, Copy)]
 struct Pass {
     batch: usize,
     inner: usize,
     outer: usize,
+    group: usize,
+    /// How many there are.
+    groups: usize,
     input: [usize; 2],
     output: [usize; 2],
     padding: usize,
@@ -136,8 +138,8 @@ fn spread(len: usize, costs: usize, work: impl Fn(Range<usize>) + Sync + Send) {
     parallel::for_each(len.div_ceil(piece), |i| work(i * piece..len.min((i + 1) * piece)));
 }
 
-/// Computes a pass.
-fn run<T: Element>(pass: &Pass, x: &[T], filters: Filters<'_, T>, epilogue: Epilogue<'_, T>, y: &mut [T]) {
+/// Computes a pass. Nobody else writes the channels of its group.
+fn run<T: Element>(pass: &Pass, x: &[T], filters: Filters<'_, T>, epilogue: Epilogue<'_, T>, y: &Shared<'_, T>) {
     let blocks = pass.blocks();
     if blocks.count() == 1 {
         few(pass, &blocks, x, filters, epilogue, y);
@@ -153,7 +155,7 @@ fn many<T: Element>(
     x: &[T],
     filters: Filters<'_, T>,
     epilogue: Epilogue<'_, T>,
-    y: &mut [T],
+    y: &Shared<'_, T>,
 ) {
     let (width, columns) = (padded(pass.inner), padded(pass.outer));
     let pitch = spaced(pass.inner * columns);
@@ -163,7 +165,6 @@ fn many<T: Element>(
         let at = inner.start;
         dispatch(Weights { filters, inner, outer: 0..pass.outer, at, u: &shared, pitch });
     });
-    let y = Shared::new(y);
     parallel::for_each(blocks.count(), |block| {
         let rows = blocks.rows(block);
         let tiles = rows.len() * blocks.across;
@@ -177,7 +178,7 @@ fn many<T: Element>(
             let u = Mat::row_major(&u[e * pitch..], pass.inner, columns);
             gemm(v, u, &mut m[..tiles * columns], gemm::Epilogue::plain(Accum::Replace));
         }
-        dispatch(Outputs { pass, blocks, rows, channels: 0..pass.outer, m: &m, epilogue, y: &y });
+        dispatch(Outputs { pass, blocks, rows, channels: 0..pass.outer, m: &m, epilogue, y });
     });
 }
 
@@ -190,10 +191,10 @@ fn few<T: Element>(
     x: &[T],
     filters: Filters<'_, T>,
     epilogue: Epilogue<'_, T>,
-    y: &mut [T],
+    y: &Shared<'_, T>,
 ) {
     let width = padded(pass.inner);
-    let (outer_parts, y) = (pass.outer.div_ceil(FEW_OUTER), &Shared::new(y));
+    let outer_parts = pass.outer.div_ceil(FEW_OUTER);
     let part = |rows: Range<usize>, part: usize, v: &[T]| {
         let outer = part * FEW_OUTER..pass.outer.min((part + 1) * FEW_OUTER);
         few_channels(pass, blocks, (rows, outer), v, filters, epilogue, y);
@@ -251,35 +252,54 @@ impl Pass {
     fn forward(geometry: &Conv2d) -> Self {
         Pass {
             batch: geometry.batch,
-            inner: geometry.in_channels,
-            outer: geometry.out_channels,
+            inner: geometry.group_in(),
+            outer: geometry.group_out(),
+            group: 0,
+            groups: geometry.groups,
             input: geometry.input,
             output: geometry.output(),
             padding: geometry.padding[0],
             dilation: geometry.dilation[0],
         }
     }
+
+    fn input_grad(geometry: &Conv2d) -> Self {
+        let pass = Pass::forward(geometry);
+        let padding = 2 * pass.dilation - pass.padding;
+        Pass { inner: pass.outer, outer: pass.inner, input: pass.output, output: pass.input, padding, ..pass }
+    }
+
+    /// Calls `work` for the pass of each group, with the place of its weights.
+    fn for_groups(&self, work: impl Fn(&Pass, Range<usize>) + Sync + Send) {
+        let weights = self.inner * self.outer * 9;
+        parallel::for_each(self.groups, |group| {
+            work(&Pass { group, ..*self }, group * weights..(group + 1) * weights);
+        });
+    }
+
+    /// The plane of the input and of the output where a sample of the group starts.
+    fn planes(&self, sample: usize) -> [usize; 2] {
+        [self.inner, self.outer].map(|channels| (sample * self.groups + self.group) * channels)
+    }
 }
 
 /// [`forward`](super::forward) where this path [`applies`].
 pub(super) fn forward<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], epilogue: Epilogue<'_, T>, y: &mut [T]) {
-    let filters = Filters { w, steps: [geometry.in_channels * 9, 9], turned: false };
-    run(&Pass::forward(geometry), x, filters, epilogue, y);
+    let y = Shared::new(y);
+    Pass::forward(geometry).for_groups(|pass, weights| {
+        let filters = Filters { w: &w[weights], steps: [pass.inner * 9, 9], turned: false };
+        let bias = epilogue.bias.map(|bias| &bias[pass.group * pass.outer..][..pass.outer]);
+        run(pass, x, filters, Epilogue { bias, ..epilogue }, &y);
+    });
 }
 
 /// [`input_grad`](super::input_grad) where this path [`applies`].
 pub(super) fn input_grad<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &mut [T]) {
-    let pass = Pass {
-        batch: geometry.batch,
-        inner: geometry.out_channels,
-        outer: geometry.in_channels,
-        input: geometry.output(),
-        output: geometry.input,
-        padding: 2 * geometry.dilation[0] - geometry.padding[0],
-        dilation: geometry.dilation[0],
-    };
-    let filters = Filters { w, steps: [9, geometry.in_channels * 9], turned: true };
-    run(&pass, g, filters, Epilogue::plain(), dx);
+    let dx = Shared::new(dx);
+    Pass::input_grad(geometry).for_groups(|pass, weights| {
+        let filters = Filters { w: &w[weights], steps: [9, pass.outer * 9], turned: true };
+        run(pass, g, filters, Epilogue::plain(), &dx);
+    });
 }
 
 pub(super) use gradient::weight_grad;
