@@ -124,6 +124,9 @@ fn special() -> Vec<Conv2d> {
         square([1, 40, 17], 19, [3, 1, 6, 3, 1]),  // the same, dilated by 3, wide padding
         square([4, 8, 24], 12, [3, 1, 2, 2, 1]),   // the same, few channels
         square([2, 48, 96], 13, [3, 1, 1, 1, 3]),  // 3x3, groups
+        square([3, 6, 64], 12, [3, 1, 1, 1, 1]),   // 3x3, few channels in
+        square([2, 40, 40], 13, [3, 1, 1, 1, 1]),  // 3x3, few tiles, their gradient of the weights in halves
+        square([1, 80, 70], 4, [3, 1, 1, 1, 1]),   // 3x3, one tile
         square([5, 40, 34], 21, [3, 1, 2, 2, 2]),  // the same, many tiles, dilated
         square([5, 16, 30], 14, [3, 2, 1, 1, 1]),  // windows where they stand, samples together
         square([3, 8, 16], 14, [5, 1, 0, 1, 1]),   // the same, in planes that are not copied
@@ -183,7 +186,7 @@ fn winograd_rounds_little_more_than_a_direct_sum() {
     let mut rng = SmallRng::seed_from_u64(4);
     for (channels, dilation) in [(16, 1), (64, 1), (256, 1), (64, 2)] {
         let geometry = square([2, channels, 32], 12, [3, 1, dilation, dilation, 1]);
-        assert!(winograd::applies(&geometry));
+        assert!(winograd::serves_images(&geometry) && winograd::serves_weights(&geometry));
         let x: Vec<f32> = random(&mut rng, geometry.input_len());
         let w: Vec<f32> = random(&mut rng, geometry.weight_len());
         let g: Vec<f32> = random(&mut rng, geometry.output_len());

@@ -20,7 +20,7 @@ mod weights;
 
 use std::ops::Range;
 
-use super::{Conv2d, Epilogue, shared::Shared};
+use super::{Conv2d, Epilogue, beside, shared::Shared};
 use crate::gemm::registers::dispatch;
 use crate::gemm::{self, Element, MAX_LANES, Mat, gemm};
 use crate::{Accum, Buffer, parallel};
@@ -45,19 +45,37 @@ const HALVED: usize = 32;
 /// Transformed lane groups that are worth a thread: some 10 microseconds.
 const PIECE: usize = 256;
 
-/// Whether this path computes the geometry, and in less time than a direct sum.
-pub(super) fn applies(geometry: &Conv2d) -> bool {
-    let [height, width] = geometry.output();
-    let apart = geometry.dilation[0];
-    let tiles = apart * apart * height.div_ceil(TILE * apart) * width.div_ceil(TILE * apart);
-    geometry.kernel == [3, 3]
+/// The fewest outputs of a tile, as a mean.
+const OUTPUTS: usize = 6;
+/// The fewest tiles that make up for transforming the weights.
+const WEIGHED: usize = 4;
+/// What transforms have to save, for outputs and for the gradient of the weights, which takes other paths longer.
+const IMAGES: usize = 64;
+const WEIGHTS: usize = 32;
+
+/// Whether this path computes the convolution, or the gradient of its input, in less time than others.
+pub(super) fn serves_images(geometry: &Conv2d) -> bool {
+    pays(geometry, IMAGES) && geometry.batch * Pass::forward(geometry).tiles() >= WEIGHED
+}
+
+/// Whether this path computes the gradient of the weights in less time than others.
+pub(super) fn serves_weights(geometry: &Conv2d) -> bool {
+    pays(geometry, WEIGHTS) && (geometry.group_out() >= MAX_LANES / 2 || !beside::applies(geometry))
+}
+
+/// Whether the multiplications that are saved make up for the transforms: each of a register of channels takes as much time as
+/// `worth` multiplications of registers in a direct sum.
+fn pays(geometry: &Conv2d, worth: usize) -> bool {
+    let (inner, outer, apart) = (geometry.group_in(), geometry.group_out(), geometry.dilation[0]);
+    let possible = geometry.kernel == [3, 3]
         && geometry.stride == [1, 1]
         && geometry.dilation == [apart, apart]
         && geometry.padding.iter().all(|&p| p <= 2 * apart)
-        && geometry.padding[0] == geometry.padding[1]
-        && geometry.group_in().min(geometry.group_out()) >= MAX_LANES
-        // Multiplications wasted on the rest of incomplete tiles.
-        && height * width >= 8 * tiles
+        && geometry.padding[0] == geometry.padding[1];
+    let [height, width] = geometry.output();
+    let (outputs, tiles) = (height * width, Pass::forward(geometry).tiles());
+    // Much of incomplete tiles is wasted.
+    possible && outputs >= OUTPUTS * tiles && inner * outer * outputs >= worth * tiles * (padded(inner) + padded(outer))
 }
 
 /// A 3x3 convolution of stride 1 from `inner` to `outer` channels of a group: the forward pass, or the gradient of the input.
@@ -94,12 +112,21 @@ struct Blocks {
 }
 
 impl Pass {
+    /// Rows and columns of tiles of an image.
+    fn sides(&self) -> [usize; 2] {
+        self.output.map(|n| self.dilation * n.div_ceil(TILE * self.dilation))
+    }
+
+    /// Tiles of an image.
+    fn tiles(&self) -> usize {
+        self.sides().iter().product()
+    }
+
     fn blocks(&self) -> Blocks {
-        let apart = self.dilation;
-        let [down, across] = self.output.map(|n| apart * n.div_ceil(TILE * apart));
+        let [down, across] = self.sides();
         let rows = self.batch * down;
         let together = if rows * across <= FEW_TILES { rows } else { (BLOCK_TILES / across).clamp(1, rows) };
-        Blocks { apart, across, down, rows, together }
+        Blocks { apart: self.dilation, across, down, rows, together }
     }
 }
 
@@ -283,7 +310,7 @@ impl Pass {
     }
 }
 
-/// [`forward`](super::forward) where this path [`applies`].
+/// [`forward`](super::forward) where this path [`serves_images`].
 pub(super) fn forward<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], epilogue: Epilogue<'_, T>, y: &mut [T]) {
     let y = Shared::new(y);
     Pass::forward(geometry).for_groups(|pass, weights| {
@@ -293,7 +320,7 @@ pub(super) fn forward<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], epilogue:
     });
 }
 
-/// [`input_grad`](super::input_grad) where this path [`applies`].
+/// [`input_grad`](super::input_grad) where this path [`serves_images`].
 pub(super) fn input_grad<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &mut [T]) {
     let dx = Shared::new(dx);
     Pass::input_grad(geometry).for_groups(|pass, weights| {
