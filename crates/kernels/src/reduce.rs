@@ -170,16 +170,23 @@ impl<T: Real, F: Fold> Kernel for FoldRows<'_, T, F> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
+        const N: usize = lanes::LANES;
         let (groups, rest) = self.out.as_chunks_mut::<LANES>();
         for (j, out) in groups.iter_mut().enumerate() {
-            let mut wide = [F::identity::<T>(); LANES];
+            // Four arrays: one would stay in memory, not in registers.
+            let [mut a, mut b, mut c, mut d] = [[F::identity::<T>(); N]; 4];
             for row in self.rows {
                 let row = &row[j * LANES..][..LANES];
-                for i in 0..LANES {
-                    wide[i] = F::combine(wide[i], row[i]);
+                for i in 0..N {
+                    a[i] = F::combine(a[i], row[i]);
+                    b[i] = F::combine(b[i], row[N + i]);
+                    c[i] = F::combine(c[i], row[2 * N + i]);
+                    d[i] = F::combine(d[i], row[3 * N + i]);
                 }
             }
-            *out = wide;
+            for (out, wide) in out.as_chunks_mut::<N>().0.iter_mut().zip([a, b, c, d]) {
+                *out = wide;
+            }
         }
         let start = groups.len() * LANES;
         rest.fill(F::identity());
