@@ -7,24 +7,12 @@ prints for each shape that has NAME in its name, and each pass, the shortest tim
 Chainrule's: above 1, Chainrule is faster.
 """
 
-import argparse
-import os
 import re
-import subprocess
-import time
 
-parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("--threads", type=int, default=2)
-parser.add_argument("--secs", type=float, default=0.1, help="for each pass and round")
-parser.add_argument("--rounds", type=int, default=2)
-parser.add_argument("name", nargs="?", default="")
-args = parser.parse_args()
+import beside
 
-# OpenMP reads these when torch is loaded: every thread stays on a core of its own.
-cores = sorted(os.sched_getaffinity(0))[: args.threads]
-os.environ["OMP_NUM_THREADS"] = os.environ["RAYON_NUM_THREADS"] = str(args.threads)
-os.environ["OMP_PROC_BIND"] = "true"
-os.environ["GOMP_CPU_AFFINITY"] = " ".join(map(str, cores))
+args = beside.parser_in_turn(__doc__).parse_args()
+cores = beside.pin(args.threads)
 
 import torch  # noqa: E402
 import torch.nn.functional as F  # noqa: E402
@@ -34,28 +22,15 @@ EXAMPLE = ["cargo", "run", "-q", "--release", "-p", "chainrule-kernels", "--exam
 
 def ours():
     """Names of shapes, and the milliseconds of their passes."""
-    # OpenMP has bound this thread to one core, which children would inherit.
-    free = lambda: os.sched_setaffinity(0, cores)  # noqa: E731
-    command = [*EXAMPLE, str(args.secs), args.name]
-    lines = subprocess.run(command, preexec_fn=free, stdout=subprocess.PIPE, text=True, check=True).stdout
-    times = {}
-    for line in lines.splitlines():
+    for line in beside.printed([*EXAMPLE, str(args.secs), args.name], cores):
         if "^2" in line:
             columns = line[40:].split()
             # Behind the time of a convolution stands its rate.
-            times[line[:40].strip()] = [float(c) for c in (columns if "planes" in line else columns[::2])]
-    return times
+            yield line[:40].strip(), [float(c) for c in (columns if "planes" in line else columns[::2])]
 
 
 def fastest(work):
-    for _ in range(3):
-        work()
-    start, best = time.perf_counter(), float("inf")
-    while time.perf_counter() - start < args.secs:
-        begin = time.perf_counter()
-        work()
-        best = min(best, time.perf_counter() - begin)
-    return best * 1e3
+    return beside.fastest(work, args.secs)
 
 
 def theirs(name):
@@ -84,12 +59,8 @@ def theirs(name):
 
 
 torch.set_num_threads(args.threads)
-best = {}
 with torch.no_grad():
-    for _ in range(args.rounds):
-        for name, times in ours().items():
-            pair = [times, theirs(name)]
-            best[name] = [[min(t) for t in zip(*both)] for both in zip(best.get(name, pair), pair)]
+    best = beside.in_turn(args.rounds, ours, theirs)
 print("ms: Chainrule, PyTorch, ratio; forward, gradient of the input, gradient of the weights; maximum, its gradient, mean, its gradient")
 for name, (mine, other) in best.items():
     print(f"{name:<40}" + "".join(f"{m:>10.3f}{o:>9.3f}{o / m:>6.2f}x" for m, o in zip(mine, other)))

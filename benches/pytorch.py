@@ -9,7 +9,6 @@ start from the same numbers; the losses of the first steps then show that both c
 gemm_MxKxN measures that product; a t behind it transposes the second factor, a T the first, as in the kernels' `gemm_rate`.
 """
 
-import argparse
 import json
 import os
 import re
@@ -19,19 +18,16 @@ import struct
 import time
 from pathlib import Path
 
-parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("--threads", type=int, default=2)
-parser.add_argument("--secs", type=float, default=3.0)
+import beside
+
+parser = beside.parser(__doc__, 3.0, "workload")
 parser.add_argument("--compile", action="store_true", help="through torch.compile instead of eagerly")
 parser.add_argument("--exact", action="store_true", help="run only the workloads whose whole names are given")
 parser.add_argument("--weights", type=Path, metavar="DIR", help="files to start from")
 parser.add_argument("prefix", nargs="*")
 args = parser.parse_args()
 
-# OpenMP reads these when torch is loaded: every thread stays on a core of its own.
-os.environ["OMP_NUM_THREADS"] = str(args.threads)
-os.environ["OMP_PROC_BIND"] = "true"
-os.environ["GOMP_CPU_AFFINITY"] = " ".join(map(str, sorted(os.sched_getaffinity(0))[: args.threads]))
+beside.pin(args.threads)
 
 import torch  # noqa: E402
 import torch.nn as nn  # noqa: E402

@@ -1,11 +1,8 @@
 //! Where the largest or the smallest element stands. An index has no derivative, so this is no operation of the graph.
 
-use crate::ops::reduce_dims;
+use crate::ops::{reduce_dims, stands_apart};
 use crate::{Dims, Tensor};
 use chainrule_kernels::{Real, View, extremes, reduce};
-
-/// From so many lines side by side on, they are compared as columns.
-const LEAST_COLUMNS: usize = 16;
 
 impl<T: Real> Tensor<T> {
     /// The index of the largest element of each line along one dimension, lines in row-major order of the other
@@ -43,7 +40,7 @@ impl<T: Real> Tensor<T> {
         }
         let values = reduce_dims(self, &[dim], false, find);
         let side_by_side: usize = self.shape()[dim + 1..].iter().product();
-        if side_by_side >= LEAST_COLUMNS {
+        if stands_apart(self, dim) {
             extremes::in_columns(&self.to_slice(), length, side_by_side, &values.to_slice(), &mut found);
         } else {
             let lines = crate::no_grad(|| self.with_last(dim));

@@ -119,12 +119,8 @@ impl<'a, T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Tiled<'a, T, 
     #[inline(always)]
     fn as_vectors(&self) -> Option<gemv::Vectors<'_, L>> {
         let task = &self.task;
+        let (a, b) = task.standing(self.a, self.b).filter(|_| !task.transposed)?;
         let (rows, cols) = (task.rows.len(), task.cols.len());
-        if task.transposed {
-            return None;
-        }
-        let a = self.a.in_place()?.row_range(task.rows.clone()).t().row_range(task.ks.clone()).t();
-        let b = self.b.in_place()?.row_range(task.cols.clone()).t().row_range(task.ks.clone()).t();
         let column = cols == 1 && rows > 1 || gemv::serves_columns::<L>(&a, cols);
         let (m, x) = if column || cols == 1 { (a, b) } else { (b, a) };
         let c = task.place(task.rows.start, task.cols.start);
@@ -143,11 +139,7 @@ impl<'a, T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Tiled<'a, T, 
     #[inline(always)]
     fn as_small(&self) -> Option<Small<'_, L>> {
         let task = &self.task;
-        if task.transposed {
-            return None;
-        }
-        let a = self.a.in_place()?.row_range(task.rows.clone()).t().row_range(task.ks.clone()).t();
-        let b = self.b.in_place()?.row_range(task.cols.clone()).t().row_range(task.ks.clone()).t();
+        let (a, b) = task.standing(self.a, self.b).filter(|_| !task.transposed)?;
         let c = task.place(task.rows.start, task.cols.start);
         Small::new(a, b, (c, task.c_row), task.finish(&task.ks, task.rows.start, task.cols.start))
     }

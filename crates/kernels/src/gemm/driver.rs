@@ -216,12 +216,11 @@ pub(super) fn gemm_mats<'a, T: Element>(
     if !turns || c.count() == 1 && size.slices() > 1 {
         return gemm_packed(level, size, factors, c, epilogue);
     }
-    check(level, (m, n), c, &epilogue);
     let turned = |i| {
         let (a, b) = factors(i);
         (b, a)
     };
-    run(level, Size { m: n, n: m, k }, 1, &turned, c, true, epilogue);
+    gemm_turned(level, Size { m: n, n: m, k }, turned, c, epilogue);
 }
 
 /// `c = epilogue((a b)^T)`: [`gemm_packed`] for one product whose transpose is stored. The output is `size.n x size.m`, and the

@@ -67,6 +67,18 @@ impl<T: Element> Task<'_, T> {
         (0..blocks).map(move |i| part(i, blocks, k, 16)).map(move |block| start + block.start..start + block.end)
     }
 
+    /// The task's parts of the factors, if both stand in memory: its rows and its columns, each with its terms.
+    #[inline(always)]
+    pub(super) fn standing<'b>(
+        &self,
+        a: &'b impl Source<T>,
+        b: &'b impl Source<T>,
+    ) -> Option<(Mat<'b, T>, Mat<'b, T>)> {
+        let a = a.in_place()?.row_range(self.rows.clone()).t().row_range(self.ks.clone()).t();
+        let b = b.in_place()?.row_range(self.cols.clone()).t().row_range(self.ks.clone()).t();
+        Some((a, b))
+    }
+
     /// The task for levels without kernels of their own.
     ///
     /// # Safety
@@ -78,11 +90,9 @@ impl<T: Element> Task<'_, T> {
             return;
         }
         let c = self.place(self.rows.start, self.cols.start);
-        if let (Some(a), Some(b)) = (a.in_place(), b.in_place()) {
-            let a = a.row_range(self.rows.clone()).t().row_range(self.ks.clone()).t();
-            let b = b.row_range(self.cols.clone()).t().row_range(self.ks.clone());
+        if let Some((a, b)) = self.standing(a, b) {
             // SAFETY: the caller's.
-            unsafe { portable::product(a, b, self.epilogue.accum, c, self.c_row) };
+            unsafe { portable::product(a, b.t(), self.epilogue.accum, c, self.c_row) };
         } else {
             let k = self.ks.len().min(k_block::<T>());
             let (mut a_packed, mut b_packed) = (Buffer::unspecified(rows * k), Buffer::unspecified(cols * k));

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Windows overlap by at most one element where `S` is a multiple of `O` or larger; with `O > S` elements serve several
-//! windows. Where all windows are of one size and as far from each other, they are those of an ordinary pooling. A maximum is the first of equal elements, and NaN where its window holds a NaN.
+//! windows. Where all windows are of one size and as far from each other, they are those of an ordinary pooling. A maximum is
+//! the first of equal elements, and NaN where its window holds a NaN.
 
 use std::ops::Range;
 
