@@ -20,11 +20,16 @@ const CHANNELS: usize = 32;
 /// Terms of the sums, at least, that make up for adding up the products.
 const TERMS: usize = 64;
 
+/// Without a stride, the most windows: with more, what other paths make of the weights is worth its while.
+const FEW: usize = 64;
+
 /// Whether this path computes the gradient of the input in less time than others.
 pub(super) fn applies(geometry: &Conv2d) -> bool {
     // Registers that are not full of channels cost as much as those that are.
     let full = geometry.group_in().next_multiple_of(MAX_LANES);
-    geometry.stride != [1, 1] && geometry.group_out() * geometry.group_in() >= TERMS * full
+    let [height, width] = geometry.output();
+    let few = geometry.batch * height * width <= FEW;
+    (geometry.stride != [1, 1] || few) && geometry.group_out() * geometry.group_in() >= TERMS * full
 }
 
 /// [`input_grad`](super::input_grad) where this path [`applies`]. Pieces: some channels of a sample.
