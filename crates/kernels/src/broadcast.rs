@@ -91,7 +91,7 @@ impl Pair {
         let width = shape[last];
         let fits = last > 0
             && !sizes.contains(&0)
-            && matches!(steps, [1, 0 | 1] | [0, 1])
+            && steps.iter().all(|&step| step <= 1)
             && width >= SHORT
             && (width >= REPEATED || last == 1 || !repeats(0) && !repeats(1));
         fits.then_some(Pair { shape, strides })

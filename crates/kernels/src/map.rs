@@ -93,7 +93,9 @@ impl<T: Real, F: Formula2> Kernel for Block2<'_, T, F> {
         let Block2(f, a, b, width, dst) = self;
         for (i, dst) in dst.chunks_mut(width.max(1)).enumerate() {
             let (from_a, from_b) = (&a.numbers[i * a.row_step..], &b.numbers[i * b.row_step..]);
-            if a.step == 0 {
+            if a.step + b.step == 0 {
+                dst.fill(f.at(from_a[0], from_b[0]));
+            } else if a.step == 0 {
                 let a = from_a[0];
                 for (d, &b) in dst.iter_mut().zip(from_b) {
                     *d = f.at(a, b);

@@ -65,12 +65,17 @@ fn place_impl<T: Real>(src: &[T], ranges: &[Range], put: Put<T>, out: &mut [T]) 
         return;
     }
     let mut folded = vec![Range::all(1)];
-    for &inner in ranges {
+    for (d, &inner) in ranges.iter().enumerate() {
         let whole = inner.count == inner.size && inner.step == 1;
         match folded.last_mut() {
             Some(r) if whole && r.step == 1 => {
                 let n = inner.size;
                 *r = Range { size: r.size * n, start: r.start * n, count: r.count * n, step: 1 };
+            }
+            // One number of each of the innermost ones: they stand evenly apart.
+            Some(r) if d + 1 == ranges.len() && inner.count == 1 => {
+                let n = inner.size;
+                *r = Range { size: r.size * n, start: r.start * n + inner.start, count: r.count, step: r.step * n };
             }
             // A dimension of one is no dimension.
             Some(r) if r.size == 1 && r.count == 1 => *r = inner,

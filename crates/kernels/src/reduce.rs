@@ -11,7 +11,7 @@ use std::marker::PhantomData;
 
 use crate::merged::{Merged, Outer};
 use crate::{Buffer, Real, View, parallel, simd};
-use loops::{Compensate, Fold, FoldRows, FoldRuns, LANES, Maximum, Minimum, Product, Sum};
+use loops::{Compensate, Fold, FoldRows, FoldRuns, Maximum, Minimum, Product, Sum};
 
 concrete! {
     <T> trait ReduceKernels;
@@ -30,6 +30,10 @@ concrete! {
 
 /// Elements folded lane by lane before a pairwise step.
 const BLOCK: usize = 2048;
+/// Runs folded before a pairwise step.
+const RUNS: usize = 64;
+/// Shorter runs are gathered first.
+const SHORT: usize = 8;
 /// Columns folded at once.
 const STRIP: usize = 512;
 /// Elements in a piece of parallel work; a power of two times `BLOCK`, so that pieces are whole subtrees.
@@ -88,6 +92,19 @@ impl<'a, T: Real> Cascade<'a, T> {
             let mut total = [T::ZERO];
             (self.loops.runs)(block, 0, block.len(), &mut total);
             self.push(total[0]);
+        }
+    }
+
+    /// Pushes runs of a length, as many at once as stand evenly apart.
+    fn push_runs(&mut self, data: &[T], runs: Outer<'_>, run: usize) {
+        let (outer, count, stride) = runs.split_inner();
+        let mut totals = [T::ZERO; RUNS];
+        for data in (0..outer.len()).map(|i| &data[outer.offset(i)..]) {
+            for start in (0..count).step_by(RUNS) {
+                let totals = &mut totals[..RUNS.min(count - start)];
+                (self.loops.runs)(&data[start * stride..], stride, run, totals);
+                self.push_run(totals);
+            }
         }
     }
 
@@ -160,13 +177,15 @@ fn reduce<T: Real>(loops: &Loops<T>, src: View<'_, T>, kept: usize, out: &mut [T
         }
         for (i, out) in out.iter_mut().enumerate() {
             let data = &data[kept.all().offset(start + i)..];
-            if !contiguous || run < LANES {
+            if !contiguous || run < SHORT {
                 *out = fold_range(loops, View::new(data, reduced_shape, reduced_strides), 0, length);
                 continue;
             }
             let mut cascade = Cascade::new(loops);
-            for i in 0..runs.len() {
-                cascade.push_run(&data[runs.offset(i)..][..run]);
+            if run <= BLOCK {
+                cascade.push_runs(data, runs, run);
+            } else {
+                (0..runs.len()).for_each(|i| cascade.push_run(&data[runs.offset(i)..][..run]));
             }
             *out = cascade.finish();
         }

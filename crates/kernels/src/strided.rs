@@ -15,6 +15,7 @@ pub(crate) fn gather<T: Copy>(step: usize, from: &[T], to: &mut [T], take: impl 
     match step {
         1 => to.iter_mut().zip(from).for_each(|(to, &from)| take(to, from)),
         2 => gather_fixed::<T, 2>(from, to, take),
+        3 => gather_fixed::<T, 3>(from, to, take),
         4 => gather_fixed::<T, 4>(from, to, take),
         _ => to.iter_mut().zip(from.chunks(step)).for_each(|(to, group)| take(to, group[0])),
     }

@@ -74,7 +74,7 @@ impl Fold for Minimum {
 }
 
 /// Independent accumulators of a block: four registers of the widest level, so that no addition waits for the one before.
-pub(super) const LANES: usize = 4 * lanes::LANES;
+const LANES: usize = 4 * lanes::LANES;
 
 /// Folds contiguous elements.
 #[inline(always)]
@@ -103,11 +103,18 @@ fn fold_run<T: Real, F: Fold>(run: &[T]) -> T {
             lanes[i] = F::combine(lanes[i], part[i]);
         }
     }
+    // What is left of a short run counts: one after the other, its numbers would wait for each other.
+    let (halves, rest) = rest.as_chunks::<{ lanes::LANES / 2 }>();
+    for half in halves {
+        for i in 0..N / 2 {
+            lanes[i] = F::combine(lanes[i], half[i]);
+        }
+    }
     let mut last = F::identity();
     for &x in rest {
         last = F::combine(last, x);
     }
-    if run.len() < N {
+    if run.len() < N / 2 {
         return last;
     }
     F::combine(lanes::fold(lanes, F::combine), last)
@@ -129,6 +136,19 @@ impl<T: Real, F: Fold> Kernel for FoldRuns<'_, T, F> {
             *out = fold_run::<T, F>(&self.from[i * self.row..][..self.length]);
         }
     }
+}
+
+/// Folds some columns of rows, from column `at` on.
+#[inline(always)]
+fn beside<T: Real, F: Fold, const WIDTH: usize>(rows: &[&[T]], at: usize) -> [T; WIDTH] {
+    let mut folded = [F::identity(); WIDTH];
+    for row in rows {
+        let row = &row[at..][..WIDTH];
+        for i in 0..WIDTH {
+            folded[i] = F::combine(folded[i], row[i]);
+        }
+    }
+    folded
 }
 
 /// `out[j] = fold of rows[..][j]`.
@@ -159,11 +179,19 @@ impl<T: Real, F: Fold> Kernel for FoldRows<'_, T, F> {
                 *out = wide;
             }
         }
-        let start = groups.len() * LANES;
-        rest.fill(F::identity());
-        for row in self.rows {
-            for (out, &x) in rest.iter_mut().zip(&row[start..]) {
-                *out = F::combine(*out, x);
+        // What is left, in blocks of which the last one may overlap the one before.
+        let (start, width) = (groups.len() * LANES, rest.len());
+        if width >= N {
+            for at in (0..width).step_by(N).map(|at| at.min(width - N)) {
+                rest[at..][..N].copy_from_slice(&beside::<T, F, N>(self.rows, start + at));
+            }
+        } else if width >= N / 2 {
+            for at in [0, width - N / 2] {
+                rest[at..][..N / 2].copy_from_slice(&beside::<T, F, { lanes::LANES / 2 }>(self.rows, start + at));
+            }
+        } else {
+            for (at, out) in rest.iter_mut().enumerate() {
+                *out = beside::<T, F, 1>(self.rows, start + at)[0];
             }
         }
     }
