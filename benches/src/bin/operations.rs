@@ -86,6 +86,13 @@ fn pairs() -> Vec<Case> {
         }),
         case("F.mse_loss(x[0], x[1])", "", &[m, m], |x| x[0].mse_loss(&x[1])),
         case("x[0].t() + x[1]", "", &[&[1000, 1024], m], |x| x[0].t() + &x[1]),
+        case("x[0] * x[1]", "", &[&[32, 512, 7, 7], &[512, 1, 1]], |x| &x[0] * &x[1]),
+        case("x[0] * x[1]", "", &[&[200_000, 4], &[4]], |x| &x[0] * &x[1]),
+        case("x[0] * x[1]", "", &[&[200_000, 4], &[200_000, 1]], |x| &x[0] * &x[1]),
+        case("x[0] * x[1]", "", &[&[33_333, 31], &[33_333, 1]], |x| &x[0] * &x[1]),
+        case("x[0] + x[1]", "", &[&[999, 1001], &[1001]], |x| &x[0] + &x[1]),
+        case("x[0] - x[1]", "", &[&[100, 1, 99], &[1, 101, 99]], |x| &x[0] - &x[1]),
+        case("x[0] - x[1]", "", &[&[100, 100, 1], &[100, 1, 99]], |x| &x[0] - &x[1]),
     ]
 }
 
@@ -119,6 +126,21 @@ fn reductions() -> Vec<Case> {
     let images: &[usize] = &[16, 64, 56, 56];
     cases.push(case("x[0].sum((0, 2, 3))", "", &[images], |x| x[0].sum_dim([0, 2, 3], false)));
     cases.push(case("x[0].mean((2, 3))", "", &[images], |x| x[0].mean_dim([2, 3], false)));
+    let narrow: [&[usize]; 3] = [&[250_000, 4], &[4, 250_000], &[999, 33, 31]];
+    for shape in narrow {
+        let mut add = |torch, call: fn(&Tensor) -> Tensor| cases.push(case(torch, "", &[shape], move |x| call(&x[0])));
+        add("x[0].sum(0)", |x| x.sum_dim(0, false));
+        add("x[0].sum(1)", |x| x.sum_dim(1, false));
+        add("x[0].amax(0)", |x| x.amax(0, false));
+        add("x[0].amax(-1)", |x| x.amax(-1, false));
+        add("x[0].norm(dim=0)", |x| x.norm_dim(2.0, 0, false));
+        add("x[0].norm(dim=-1)", |x| x.norm_dim(2.0, -1, false));
+        add("x[0].var(0)", |x| x.var_dim(0, 1, false));
+        add("x[0].softmax(-1)", |x| x.softmax(-1));
+        add("x[0].softmax(0)", |x| x.softmax(0));
+        add("x[0].cumsum(-1)", |x| x.cumsum(-1));
+    }
+    cases.push(case("x[0].norm(dim=0)", "", &[&[1024, 1000]], |x| x[0].norm_dim(2.0, 0, false)));
     cases
 }
 
@@ -132,6 +154,19 @@ fn shapes() -> Vec<Case> {
         case("torch.stack([x[0], x[1]], 0)", "", &[m, m], |x| Tensor::stack(&[&x[0], &x[1]], 0)),
         case("F.pad(x[0], (1, 1, 1, 1))", "", &[images], |x| x[0].pad([1, 1, 1, 1], PadMode::Constant(0.0))),
         case("F.pad(x[0], (1, 1, 1, 1), mode='reflect')", "", &[images], |x| x[0].pad([1, 1, 1, 1], PadMode::Reflect)),
+        case("F.pad(x[0], (2, 3))", "", &[&[999, 1001]], |x| x[0].pad([2, 3], PadMode::Constant(0.0))),
+        case("F.pad(x[0], (0, 1))", "", &[&[100_000, 7]], |x| x[0].pad([0, 1], PadMode::Constant(0.0))),
+        case("F.pad(x[0], (1, 1, 1, 1), mode='replicate')", "", &[images], |x| {
+            x[0].pad([1, 1, 1, 1], PadMode::Replicate)
+        }),
+        case("F.pad(x[0], (1, 1, 1, 1), mode='circular')", "", &[images], |x| {
+            x[0].pad([1, 1, 1, 1], PadMode::Circular)
+        }),
+        case("torch.cat([x[0], x[1]], 1)", "", &[&[100_000, 3], &[100_000, 5]], |x| Tensor::cat(&[&x[0], &x[1]], 1)),
+        case("torch.stack([x[0], x[1]], 1)", "", &[&[500_000], &[500_000]], |x| Tensor::stack(&[&x[0], &x[1]], 1)),
+        case("x[0].permute(0, 3, 1, 2).contiguous()", "", &[&[16, 112, 112, 3]], |x| x[0].permute([0, 3, 1, 2]) + 0.0),
+        case("x[0].expand(1000, 1000).contiguous()", "", &[&[1000, 1]], |x| x[0].broadcast_to([1000, 1000]) + 0.0),
+        case("x[0].flip(0)", "", &[m], |x| x[0].flip(0)),
         case("x[0][:, ::2].contiguous()", "", &[m], |x| x[0].slice(1, 0, 1000, 2) + 0.0),
         case("x[0][:, 10:200].contiguous()", "", &[m], |x| x[0].narrow(1, 10, 190) + 0.0),
         case("x[0].flip(1)", "", &[m], |x| x[0].flip(1)),

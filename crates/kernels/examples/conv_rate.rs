@@ -11,7 +11,7 @@ use chainrule_kernels::conv::{self, Conv2d, Epilogue};
 use chainrule_kernels::pool::{self, Pool2d};
 
 /// `batch, in, out, size, kernel, stride, padding, dilation, groups`.
-const SHAPES: [[usize; 9]; 27] = [
+const SHAPES: [[usize; 9]; 32] = [
     // A small net, and residual nets.
     [64, 1, 32, 28, 3, 1, 0, 1, 1],
     [64, 32, 64, 26, 3, 1, 0, 1, 1],
@@ -29,6 +29,12 @@ const SHAPES: [[usize; 9]; 27] = [
     [1, 64, 128, 56, 3, 2, 1, 1, 1],
     [1, 128, 256, 28, 3, 2, 1, 1, 1],
     [1, 256, 512, 14, 3, 2, 1, 1, 1],
+    // Odd sizes, few channels, a single tile.
+    [8, 100, 100, 27, 3, 1, 1, 1, 1],
+    [1, 17, 33, 31, 3, 1, 1, 1, 1],
+    [8, 6, 64, 28, 3, 1, 1, 1, 1],
+    [16, 64, 64, 5, 3, 1, 1, 1, 1],
+    [1, 512, 512, 4, 3, 1, 1, 1, 1],
     // Stems, patches and wide windows.
     [8, 3, 64, 64, 7, 2, 3, 1, 1],
     [8, 3, 64, 224, 7, 2, 3, 1, 1],

@@ -72,6 +72,9 @@ const PIECE: usize = 1 << 14;
 /// Stretches that are shorter than this on average are picked element by element.
 const SHORT: usize = 6;
 
+/// Rows are joined to longer ones where so many are left for the threads to share.
+const MANY: usize = 16;
+
 /// How many rows of a length make a piece.
 fn rows_per_piece(width: usize) -> usize {
     (PIECE / width.max(1)).max(1)
@@ -86,16 +89,21 @@ struct Stretch {
 }
 
 impl Stretch {
-    /// The stretches that a table names, one after the other.
-    fn all(table: &[usize]) -> Vec<Self> {
+    /// The stretches that a table names, one after the other: `unit` neighbors from each of its places on.
+    fn all(table: &[usize], unit: usize) -> Vec<Self> {
         let mut stretches: Vec<Stretch> = Vec::new();
         for &at in table {
             match stretches.last_mut() {
-                Some(s) if !s.backward && at == s.start + s.len => s.len += 1,
-                Some(s) if (s.backward || s.len == 1) && at + s.len == s.start => {
+                Some(s) if !s.backward && at == s.start + s.len => s.len += unit,
+                // One step back and on again: the stretch forward begins at the lower place.
+                Some(s) if s.backward && s.len == 2 && at == s.start => {
+                    (s.len, s.backward) = (1, false);
+                    stretches.push(Stretch { start: at - 1, len: 2, backward: false });
+                }
+                Some(s) if unit == 1 && (s.backward || s.len == 1) && at + s.len == s.start => {
                     (s.len, s.backward) = (s.len + 1, true)
                 }
-                _ => stretches.push(Stretch { start: at, len: 1, backward: false }),
+                _ => stretches.push(Stretch { start: at, len: unit, backward: false }),
             }
         }
         stretches
@@ -132,11 +140,13 @@ fn rows_of(tables: &[Vec<usize>]) -> (&[Vec<usize>], Row<'_>) {
     {
         (outer, start, len) = (rest, start + table[0], len * table.len());
     }
-    let Some((table, rest)) = outer.split_last().filter(|_| len == 1) else {
-        return (outer, Row::Stretches(vec![Stretch { start, len, backward: false }]));
-    };
-    let mut stretches = Stretch::all(table);
-    if stretches.len() * SHORT > table.len() {
+    let whole = (outer, Row::Stretches(vec![Stretch { start, len, backward: false }]));
+    let Some((table, rest)) = outer.split_last() else { return whole };
+    let mut stretches = Stretch::all(table, len);
+    if len > 1 && (stretches.len() * 2 > table.len() || rest.iter().map(Vec::len).product::<usize>() < MANY) {
+        return whole;
+    }
+    if len == 1 && stretches.len() * SHORT > table.len() {
         return (rest, Row::Picked { start, table });
     }
     stretches.iter_mut().for_each(|s| s.start += start);
@@ -404,6 +414,34 @@ mod tests {
                 put_add(&out, &tables, &mut sum);
                 out.iter().zip(&places).for_each(|(x, &at)| expected[at] += x);
                 assert_eq!(sum, expected, "{sizes:?} {counts:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn mirrored_rows_agree_with_the_definition() {
+        let mirrored = |n: usize| [2, 1].into_iter().chain(0..n).chain([n - 2, n - 3]);
+        for sizes in [[20usize, 6, 4], [20, 9, 1], [3, 7, 5], [17, 3, 2], [40, 5, 8]] {
+            let strides = [sizes[1] * sizes[2], sizes[2], 1];
+            for which in 0..4 {
+                let table = |d: usize| -> Vec<usize> {
+                    let mirror = sizes[d] > 2 && (d == 1 && which != 1 || d == 2 && which > 0) && which < 3
+                        || d == 0 && which == 3;
+                    let at: Vec<usize> = if mirror { mirrored(sizes[d]).collect() } else { (0..sizes[d]).collect() };
+                    at.iter().map(|i| i * strides[d]).collect()
+                };
+                let tables: Vec<Vec<usize>> = (0..3).map(table).collect();
+                let src = numbers(sizes.iter().product());
+                let counts: Vec<usize> = tables.iter().map(Vec::len).collect();
+                let place = |i: &Vec<usize>| i.iter().zip(&tables).map(|(&i, t)| t[i]).sum::<usize>();
+                let places: Vec<usize> = indices(&counts).iter().map(place).collect();
+                let mut out = vec![0.0; places.len()];
+                take(&src, &tables, &mut out);
+                assert!(out.iter().zip(&places).all(|(&y, &at)| y == src[at]), "{sizes:?} {which}");
+                let (mut sum, mut expected) = (src.clone(), src.clone());
+                put_add(&out, &tables, &mut sum);
+                out.iter().zip(&places).for_each(|(x, &at)| expected[at] += x);
+                assert_eq!(sum, expected, "{sizes:?} {which}");
             }
         }
     }

@@ -1,7 +1,8 @@
 //! Loops over a row that several kernels share: lane-wise sums and padded tails.
 //!
 //! A fixed number of accumulators, whatever the instruction set, gives every level the same bits. What is left after whole
-//! groups of lanes is added up one by one: in registers, where rows too short for lanes overlap each other. Each block's
+//! groups of lanes goes to fewer of them, eight and four, and the last three one by one; rows too short for lanes are added up
+//! one by one in registers, where they overlap each other. Each block's
 //! sum goes on in `f64`, so that the error does not grow with the length of the row.
 //!
 //! The loops are `for` loops: a closure may be compiled apart, without the registers of the level.
@@ -49,11 +50,30 @@ pub(crate) fn maximum<T: Real>(x: &[T]) -> T {
             lanes[i] = lanes[i].maximum(chunk[i]);
         }
     }
+    // What is left, once more with some of what came before it.
+    if let (Some(last), false) = (x.last_chunk::<LANES>(), rest.is_empty()) {
+        for i in 0..LANES {
+            lanes[i] = lanes[i].maximum(last[i]);
+        }
+    }
+    if !chunks.is_empty() {
+        return fold(lanes, Real::maximum);
+    }
     let mut max = -T::INFINITY;
     for &x in rest {
         max = max.maximum(x);
     }
-    if chunks.is_empty() { max } else { fold(lanes, Real::maximum).maximum(max) }
+    max
+}
+
+/// Adds as many elements to the first lanes, if they are there, and returns the others.
+#[inline(always)]
+fn add_few<'a, T: Real, const COUNT: usize>(lanes: &mut [T; LANES], x: &'a [T]) -> &'a [T] {
+    let Some((few, rest)) = x.split_first_chunk::<COUNT>() else { return x };
+    for i in 0..COUNT {
+        lanes[i] += few[i];
+    }
+    rest
 }
 
 /// The sum of the elements.
@@ -67,6 +87,11 @@ pub(crate) fn sum<T: Real>(x: &[T]) -> f64 {
             for i in 0..LANES {
                 lanes[i] += chunk[i];
             }
+        }
+        let mut rest = rest;
+        if !chunks.is_empty() {
+            rest = add_few::<T, 8>(&mut lanes, rest);
+            rest = add_few::<T, 4>(&mut lanes, rest);
         }
         let mut last = T::ZERO;
         for &x in rest {

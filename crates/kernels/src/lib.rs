@@ -18,6 +18,7 @@
 mod concrete;
 
 pub mod attention;
+mod broadcast;
 pub mod buffer;
 pub mod conv;
 pub mod ctc;

@@ -5,6 +5,9 @@
 //! set. The same function serves contiguous, transposed and broadcast inputs: it takes runs of them where they lie, and what
 //! does not lie in runs from a block that fits the first-level cache.
 
+use crate::broadcast::Pair;
+#[doc(hidden)]
+pub use crate::broadcast::Rows;
 use crate::gemm::Lanes;
 use crate::simd::{self, Kernel, Level};
 use crate::source::Source;
@@ -27,10 +30,10 @@ pub trait Unary: Copy + Send + Sync {
 
 /// A function of two numbers, compiled for both number types by [`binary!`](crate::binary).
 pub trait Binary: Copy + Send + Sync {
-    /// Applies the function to each pair of elements, in `f32`.
-    fn block_f32(self, level: Level, a: &[f32], b: &[f32], dst: &mut [f32]);
-    /// Applies the function to each pair of elements, in `f64`.
-    fn block_f64(self, level: Level, a: &[f64], b: &[f64], dst: &mut [f64]);
+    /// Applies the function to each pair of elements of rows of `width`, in `f32`.
+    fn block_f32(self, level: Level, a: Rows<'_, f32>, b: Rows<'_, f32>, width: usize, dst: &mut [f32]);
+    /// Applies the function to each pair of elements of rows of `width`, in `f64`.
+    fn block_f64(self, level: Level, a: Rows<'_, f64>, b: Rows<'_, f64>, width: usize, dst: &mut [f64]);
 }
 
 /// The formula of a function of one number. The struct's fields are its parameters.
@@ -50,7 +53,7 @@ pub trait Formula2: Copy + Send + Sync {
 #[allow(missing_docs)]
 pub trait MapKernels<T> {
     fn block1<F: Unary>(f: F, level: Level, src: &[T], dst: &mut [T]);
-    fn block2<F: Binary>(f: F, level: Level, a: &[T], b: &[T], dst: &mut [T]);
+    fn block2<F: Binary>(f: F, level: Level, a: Rows<'_, T>, b: Rows<'_, T>, width: usize, dst: &mut [T]);
 }
 
 macro_rules! pick {
@@ -61,8 +64,8 @@ macro_rules! pick {
                 f.$block(level, src, dst)
             }
             #[inline(always)]
-            fn block2<F: Binary>(f: F, level: Level, a: &[$t], b: &[$t], dst: &mut [$t]) {
-                f.$block(level, a, b, dst)
+            fn block2<F: Binary>(f: F, level: Level, a: Rows<'_, $t>, b: Rows<'_, $t>, width: usize, dst: &mut [$t]) {
+                f.$block(level, a, b, width, dst)
             }
         }
     };
@@ -82,14 +85,31 @@ impl<T: Real, F: Formula1> Kernel for Block1<'_, T, F> {
     }
 }
 
-struct Block2<'a, T, F>(F, &'a [T], &'a [T], &'a mut [T]);
+struct Block2<'a, T, F>(F, Rows<'a, T>, Rows<'a, T>, usize, &'a mut [T]);
 impl<T: Real, F: Formula2> Kernel for Block2<'_, T, F> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        let Block2(f, a, b, dst) = self;
-        for ((d, &a), &b) in dst.iter_mut().zip(a).zip(b) {
-            *d = f.at(a, b);
+        let Block2(f, a, b, width, dst) = self;
+        for (i, dst) in dst.chunks_mut(width.max(1)).enumerate() {
+            let (from_a, from_b) = (&a.numbers[i * a.row_step..], &b.numbers[i * b.row_step..]);
+            if a.step + b.step == 0 {
+                dst.fill(f.at(from_a[0], from_b[0]));
+            } else if a.step == 0 {
+                let a = from_a[0];
+                for (d, &b) in dst.iter_mut().zip(from_b) {
+                    *d = f.at(a, b);
+                }
+            } else if b.step == 0 {
+                let b = from_b[0];
+                for (d, &a) in dst.iter_mut().zip(from_a) {
+                    *d = f.at(a, b);
+                }
+            } else {
+                for ((d, &a), &b) in dst.iter_mut().zip(from_a).zip(from_b) {
+                    *d = f.at(a, b);
+                }
+            }
         }
     }
 }
@@ -100,10 +120,17 @@ pub fn run_block1<T: Real, F: Formula1>(f: F, level: Level, src: &[T], dst: &mut
     simd::dispatch_at(level, Block1(f, src, dst));
 }
 
-/// Runs a formula over contiguous blocks at a level; what [`binary!`](crate::binary) compiles.
+/// Runs a formula over rows at a level; what [`binary!`](crate::binary) compiles.
 #[doc(hidden)]
-pub fn run_block2<T: Real, F: Formula2>(f: F, level: Level, a: &[T], b: &[T], dst: &mut [T]) {
-    simd::dispatch_at(level, Block2(f, a, b, dst));
+pub fn run_block2<T: Real, F: Formula2>(
+    f: F,
+    level: Level,
+    a: Rows<'_, T>,
+    b: Rows<'_, T>,
+    width: usize,
+    dst: &mut [T],
+) {
+    simd::dispatch_at(level, Block2(f, a, b, width, dst));
 }
 
 /// Declares a function of one number: `unary!(/** doc */ pub Name { slope: f64 }(self, x: T) = x * T::from_f64(self.slope));`
@@ -142,11 +169,25 @@ macro_rules! binary {
             fn at<$T: $crate::Real>($self, $a: $T, $b: $T) -> $T { $body }
         }
         impl $crate::map::Binary for $Name {
-            fn block_f32(self, level: $crate::simd::Level, a: &[f32], b: &[f32], dst: &mut [f32]) {
-                $crate::map::run_block2(self, level, a, b, dst)
+            fn block_f32(
+                self,
+                level: $crate::simd::Level,
+                a: $crate::map::Rows<'_, f32>,
+                b: $crate::map::Rows<'_, f32>,
+                width: usize,
+                dst: &mut [f32],
+            ) {
+                $crate::map::run_block2(self, level, a, b, width, dst)
             }
-            fn block_f64(self, level: $crate::simd::Level, a: &[f64], b: &[f64], dst: &mut [f64]) {
-                $crate::map::run_block2(self, level, a, b, dst)
+            fn block_f64(
+                self,
+                level: $crate::simd::Level,
+                a: $crate::map::Rows<'_, f64>,
+                b: $crate::map::Rows<'_, f64>,
+                width: usize,
+                dst: &mut [f64],
+            ) {
+                $crate::map::run_block2(self, level, a, b, width, dst)
             }
         }
     };
@@ -154,8 +195,8 @@ macro_rules! binary {
 
 /// A function of one number over a contiguous block.
 type Call1<'a, T> = &'a (dyn Fn(&[T], &mut [T]) + Sync);
-/// A function of two numbers over contiguous blocks.
-type Call2<'a, T> = &'a (dyn Fn(&[T], &[T], &mut [T]) + Sync);
+/// A function of two numbers over rows of a length.
+type Call2<'a, T> = &'a (dyn Fn(Rows<'_, T>, Rows<'_, T>, usize, &mut [T]) + Sync);
 
 // All functions share these walks over memory: only their blocks are compiled for each.
 concrete! {
@@ -191,7 +232,7 @@ pub fn map1_in_place<T: Real, F: Unary>(f: F, data: &mut [T]) {
 /// If the lengths differ.
 pub fn map2<T: Real, F: Binary>(f: F, a: View<'_, T>, b: View<'_, T>, dst: &mut [T]) {
     let level = simd::level();
-    walk2(&|a, b, dst| T::block2(f, level, a, b, dst), a, b, dst);
+    walk2(&|a, b, width, dst| T::block2(f, level, a, b, width, dst), a, b, dst);
 }
 
 /// `data[i] = f(data[i], b[i])`.
@@ -200,7 +241,7 @@ pub fn map2<T: Real, F: Binary>(f: F, a: View<'_, T>, b: View<'_, T>, dst: &mut 
 /// If the lengths differ.
 pub fn map2_in_place<T: Real, F: Binary>(f: F, data: &mut [T], b: View<'_, T>) {
     let level = simd::level();
-    walk2_in_place(&|a, b, dst| T::block2(f, level, a, b, dst), data, b);
+    walk2_in_place(&|a, b, width, dst| T::block2(f, level, a, b, width, dst), data, b);
 }
 
 /// Calls `work(start, piece)` for pieces of `dst` of a length, on several threads where it is long enough.
@@ -244,7 +285,15 @@ fn walk2_impl<T: Lanes>(call: Call2<'_, T>, a: View<'_, T>, b: View<'_, T>, dst:
     if let (Some(a), Some(b)) = (a.as_slice(), b.as_slice()) {
         return pieces(dst, PIECE, |start, piece| {
             let end = start + piece.len();
-            call(&a[start..end], &b[start..end], piece);
+            call(Rows::one(&a[start..end]), Rows::one(&b[start..end]), piece.len(), piece);
+        });
+    }
+    if let Some(pair) = Pair::new(a, b) {
+        return pieces(dst, pair.piece(PIECE), |start, mut piece| {
+            pair.walk(start, piece.len(), usize::MAX, |place_a, place_b, width, count| {
+                let part = piece.split_off_mut(..count).expect("a part of the piece");
+                call(place_a.rows(a.data()), place_b.rows(b.data()), width, part);
+            });
         });
     }
     let (a, b) = (Source::new(a), Source::new(b));
@@ -254,13 +303,25 @@ fn walk2_impl<T: Lanes>(call: Call2<'_, T>, a: View<'_, T>, b: View<'_, T>, dst:
         let mut b = b.over(start, piece.len(), &mut memory_b);
         while !piece.is_empty() {
             let part = piece.split_off_mut(..a.most().min(b.most()).min(piece.len())).expect("a part of the piece");
-            call(a.next(part.len()), b.next(part.len()), part);
+            let count = part.len();
+            call(Rows::one(a.next(count)), Rows::one(b.next(count)), count, part);
         }
     });
 }
 
 fn walk2_in_place_impl<T: Lanes>(call: Call2<'_, T>, data: &mut [T], b: View<'_, T>) {
     assert_eq!(b.len(), data.len(), "map2_in_place: input and output differ in length");
+    if let Some(pair) = Pair::beside(b) {
+        return pieces(data, pair.piece(PIECE), |start, mut piece| {
+            let mut block = [T::ZERO; IN_PLACE];
+            pair.walk(start, piece.len(), IN_PLACE, |_, place, width, count| {
+                let part = piece.split_off_mut(..count).expect("a part of the piece");
+                let a = &mut block[..count];
+                a.copy_from_slice(part);
+                call(Rows::of(a, width), place.rows(b.data()), width, part);
+            });
+        });
+    }
     let b = Source::new(b);
     pieces(data, b.piece(PIECE), |start, mut piece| {
         let mut block = [T::ZERO; IN_PLACE];
@@ -268,9 +329,10 @@ fn walk2_in_place_impl<T: Lanes>(call: Call2<'_, T>, data: &mut [T], b: View<'_,
         let mut b = b.over(start, piece.len(), &mut memory);
         while !piece.is_empty() {
             let part = piece.split_off_mut(..b.most().min(piece.len()).min(IN_PLACE)).expect("a part of the piece");
-            let a = &mut block[..part.len()];
+            let count = part.len();
+            let a = &mut block[..count];
             a.copy_from_slice(part);
-            call(a, b.next(part.len()), part);
+            call(Rows::one(a), Rows::one(b.next(count)), count, part);
         }
     });
 }
@@ -290,7 +352,7 @@ mod tests {
             let mut dst = vec![0.0; src.len()];
             f32::block1(f, level, &src, &mut dst);
             assert!(src.iter().zip(&dst).all(|(&x, &y)| y == f.at(x)));
-            f32::block2(Hypot {}, level, &src, &src, &mut dst);
+            f32::block2(Hypot {}, level, Rows::one(&src), Rows::one(&src), src.len(), &mut dst);
             assert!(src.iter().zip(&dst).all(|(&x, &y)| y == Hypot {}.at(x, x)));
         }
     }

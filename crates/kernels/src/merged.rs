@@ -70,10 +70,7 @@ impl Merged {
 
     /// The outer dimensions, and the innermost one's size and stride; 1 and 0 if there is none.
     pub(crate) fn split_inner(&self) -> (Outer<'_>, usize, usize) {
-        match (self.shape.split_last(), self.strides.split_last()) {
-            (Some((&n, shape)), Some((&stride, strides))) => (Outer { shape, strides }, n, stride),
-            _ => (self.all(), 1, 0),
-        }
+        self.all().split_inner()
     }
 }
 
@@ -84,7 +81,15 @@ pub(crate) struct Outer<'a> {
     strides: &'a [usize],
 }
 
-impl Outer<'_> {
+impl<'a> Outer<'a> {
+    /// The outer ones of these dimensions, and the innermost one's size and stride; 1 and 0 if there is none.
+    pub(crate) fn split_inner(self) -> (Outer<'a>, usize, usize) {
+        match (self.shape.split_last(), self.strides.split_last()) {
+            (Some((&n, shape)), Some((&stride, strides))) => (Outer { shape, strides }, n, stride),
+            _ => (self, 1, 0),
+        }
+    }
+
     /// How many positions there are.
     pub(crate) fn len(self) -> usize {
         self.shape.iter().product()

@@ -32,11 +32,12 @@ concrete! {
 /// Elements in a piece of parallel work.
 const PIECE: usize = 1 << 15;
 
-/// `piece` of each piece of each row, joined by `join` from the first to the last; rows of no elements give the default.
+/// `pieces(x, length, out)` gives what comes of each `length` numbers of `x`: of each piece of each row, joined by `join` from the
+/// first to the last. Rows of no elements give the default.
 fn fold_rows<T: Real, P: Copy + Default + Send>(
     src: View<'_, T>,
     kept: usize,
-    piece: impl Fn(&[T]) -> P + Sync,
+    fold: impl Fn(&[T], usize, &mut [P]) + Sync,
     join: impl Fn(&mut P, P),
 ) -> Vec<P> {
     let rows: usize = src.shape()[..kept].iter().product();
@@ -54,11 +55,18 @@ fn fold_rows<T: Real, P: Copy + Default + Send>(
     let mut partial = vec![P::default(); rows * pieces];
     parallel::for_each_chunk(&mut partial, (PIECE / length).max(1), |chunk, partial| {
         let first = chunk * (PIECE / length).max(1);
+        if pieces == 1 {
+            return fold(&data[first * length..][..partial.len() * length], length, partial);
+        }
         for (i, partial) in partial.iter_mut().enumerate() {
             let (row, at) = ((first + i) / pieces, (first + i) % pieces * PIECE);
-            *partial = piece(&data[row * length + at..][..PIECE.min(length - at)]);
+            let x = &data[row * length + at..][..PIECE.min(length - at)];
+            fold(x, x.len(), std::slice::from_mut(partial));
         }
     });
+    if pieces == 1 {
+        return partial;
+    }
     let joined = partial.chunks(pieces).map(|partial| {
         let mut total = partial[0];
         partial[1..].iter().for_each(|&next| join(&mut total, next));
@@ -67,17 +75,20 @@ fn fold_rows<T: Real, P: Copy + Default + Send>(
     joined.collect()
 }
 
-struct MomentsOf<'a, T>(&'a [T]);
+struct MomentsOf<'a, T>(&'a [T], usize, &'a mut [Moments]);
 impl<T: Real> Kernel for MomentsOf<'_, T> {
-    type Output = Moments;
+    type Output = ();
     #[inline(always)]
-    fn run(self) -> Moments {
-        Moments::of(self.0)
+    fn run(self) {
+        let MomentsOf(x, length, out) = self;
+        for (out, x) in out.iter_mut().zip(x.chunks_exact(length)) {
+            *out = Moments::of(x);
+        }
     }
 }
 
 fn variance_impl<T: Real>(src: View<'_, T>, kept: usize, correction: f64, out: &mut [T]) {
-    let moments = fold_rows(src, kept, |piece| simd::dispatch(MomentsOf(piece)), Moments::merge);
+    let moments = fold_rows(src, kept, |x, length, out| simd::dispatch(MomentsOf(x, length, out)), Moments::merge);
     assert_eq!(moments.len(), out.len(), "variance: the output does not match the kept dimensions");
     for (out, moments) in out.iter_mut().zip(moments) {
         let divisor = moments.count - correction;
@@ -85,39 +96,67 @@ fn variance_impl<T: Real>(src: View<'_, T>, kept: usize, correction: f64, out: &
     }
 }
 
-/// The sum of `(scale x)^2`.
-struct Squares<'a, T>(&'a [T], f64);
+/// The sums of `(scale x)^2` over each `length` numbers.
+struct Squares<'a, T> {
+    x: &'a [T],
+    length: usize,
+    scale: f64,
+    out: &'a mut [f64],
+}
 impl<T: Real> Kernel for Squares<'_, T> {
-    type Output = f64;
+    type Output = ();
     #[inline(always)]
-    fn run(self) -> f64 {
-        let Squares(x, scale) = self;
-        let mut lanes = [0.0; LANES];
-        let (chunks, rest) = x.as_chunks::<LANES>();
-        for chunk in chunks {
-            for i in 0..LANES {
-                let x = chunk[i].to_f64() * scale;
-                lanes[i] += x * x;
+    fn run(self) {
+        const HALF: usize = LANES / 2;
+        let Squares { x, length, scale, out } = self;
+        for (out, x) in out.iter_mut().zip(x.chunks_exact(length)) {
+            let mut lanes = [0.0; LANES];
+            let (chunks, rest) = x.as_chunks::<LANES>();
+            for chunk in chunks {
+                for i in 0..LANES {
+                    let x = chunk[i].to_f64() * scale;
+                    lanes[i] += x * x;
+                }
             }
+            // What is left of a short row counts: one after the other, its sums would wait for each other.
+            let (halves, rest) = rest.as_chunks::<HALF>();
+            for half in halves {
+                for i in 0..HALF {
+                    let x = half[i].to_f64() * scale;
+                    lanes[i] += x * x;
+                }
+            }
+            let mut last = 0.0;
+            for x in rest {
+                let x = x.to_f64() * scale;
+                last += x * x;
+            }
+            *out = if length < HALF { last } else { fold(lanes, Add::add) + last };
         }
-        let mut last = 0.0;
-        for x in rest {
-            let x = x.to_f64() * scale;
-            last += x * x;
+    }
+}
+
+/// The square roots of sums.
+struct Roots<'a, T>(&'a [f64], &'a mut [T]);
+impl<T: Real> Kernel for Roots<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        for (out, s) in self.1.iter_mut().zip(self.0) {
+            *out = T::from_f64(s.sqrt());
         }
-        fold(lanes, Add::add) + last
     }
 }
 
 fn norm_impl<T: Real>(src: View<'_, T>, kept: usize, out: &mut [T]) {
-    let squares = |scale: f64| fold_rows(src, kept, |piece| simd::dispatch(Squares(piece, scale)), |a, b| *a += b);
+    let squares = |scale: f64| {
+        fold_rows(src, kept, |x, length, out| simd::dispatch(Squares { x, length, scale, out }), |a, b| *a += b)
+    };
     let plain = squares(1.0);
     assert_eq!(plain.len(), out.len(), "norm: the output does not match the kept dimensions");
     let too_small = |s: f64| T::BYTES == 8 && s < 1e-280;
     let too_large = |s: f64| T::BYTES == 8 && s == f64::INFINITY;
-    for (out, &s) in out.iter_mut().zip(&plain) {
-        *out = T::from_f64(s.sqrt());
-    }
+    simd::dispatch(Roots(&plain, out));
     for (scale, wrong) in [(2f64.powi(600), &too_small as &dyn Fn(f64) -> bool), (2f64.powi(-600), &too_large)] {
         if plain.iter().any(|&s| wrong(s)) {
             let scaled = squares(scale);

@@ -31,10 +31,14 @@ impl Range {
         Range { size, start: 0, count: size, step: 1 }
     }
 
-    /// The number that stands at a place.
-    fn at(&self, place: usize) -> Option<usize> {
-        let i = place.checked_sub(self.start)?;
-        (i.is_multiple_of(self.step) && i / self.step < self.count).then_some(i / self.step)
+    /// How many numbers stand before a place.
+    fn before(&self, place: usize) -> usize {
+        match place.saturating_sub(self.start) {
+            // Without a division where a whole dimension is walked.
+            0 => 0,
+            ahead if self.step == 1 => ahead.min(self.count),
+            ahead => ahead.div_ceil(self.step).min(self.count),
+        }
     }
 }
 
@@ -61,12 +65,17 @@ fn place_impl<T: Real>(src: &[T], ranges: &[Range], put: Put<T>, out: &mut [T]) 
         return;
     }
     let mut folded = vec![Range::all(1)];
-    for &inner in ranges {
+    for (d, &inner) in ranges.iter().enumerate() {
         let whole = inner.count == inner.size && inner.step == 1;
         match folded.last_mut() {
             Some(r) if whole && r.step == 1 => {
                 let n = inner.size;
                 *r = Range { size: r.size * n, start: r.start * n, count: r.count * n, step: 1 };
+            }
+            // One number of each of the innermost ones: they stand evenly apart.
+            Some(r) if d + 1 == ranges.len() && inner.count == 1 => {
+                let n = inner.size;
+                *r = Range { size: r.size * n, start: r.start * n + inner.start, count: r.count, step: r.step * n };
             }
             // A dimension of one is no dimension.
             Some(r) if r.size == 1 && r.count == 1 => *r = inner,
@@ -86,21 +95,65 @@ fn slabs<T: Real>(src: &[T], ranges: &[Range], put: Put<T>, first: usize, out: &
     }
     let (slab, part): (usize, usize) =
         (inner.iter().map(|r| r.size).product(), inner.iter().map(|r| r.count).product());
+    let mut i = range.before(first);
+    if let ([inner], 1) = (inner, range.step) {
+        // The slabs that get numbers are neighbors, and rows.
+        let end = range.before(first + out.len() / slab);
+        let begin = if i < end { range.start + i - first } else { 0 };
+        let (before, rest) = out.split_at_mut(begin * slab);
+        let (rows, after) = rest.split_at_mut((end - i) * slab);
+        if let Put::Among(x) = put {
+            before.fill(x);
+            after.fill(x);
+        }
+        return simd::dispatch(Rows { src: &src[i * part..end * part], range: *inner, put, out: rows });
+    }
     for (place, out) in (first..).zip(out.chunks_exact_mut(slab)) {
-        match (range.at(place), put) {
-            (Some(i), _) => slabs(&src[i * part..][..part], inner, put, 0, out),
-            (None, Put::Among(x)) => out.fill(x),
-            (None, _) => {}
+        if i < range.count && place == range.start + i * range.step {
+            slabs(&src[i * part..][..part], inner, put, 0, out);
+            i += 1;
+        } else if let Put::Among(x) = put {
+            out.fill(x);
+        }
+    }
+}
+
+/// Whole rows of the last dimension.
+struct Rows<'a, T> {
+    src: &'a [T],
+    range: Range,
+    put: Put<T>,
+    out: &'a mut [T],
+}
+impl<T: Real> Kernel for Rows<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let Rows { src, range, put, out } = self;
+        let Range { size, start, count, step } = range;
+        if step != 1 || matches!(put, Put::Added) {
+            for (i, out) in out.chunks_exact_mut(size).enumerate() {
+                row(&src[i * count..][..count], range, put, 0, out);
+            }
+            return;
+        }
+        for (i, out) in out.chunks_exact_mut(size).enumerate() {
+            let (left, rest) = out.split_at_mut(start);
+            let (middle, right) = rest.split_at_mut(count);
+            strided::copy(&src[i * count..][..count], middle);
+            if let Put::Among(x) = put {
+                left.fill(x);
+                right.fill(x);
+            }
         }
     }
 }
 
 /// Fills what is in `out` of the last dimension, from its place `first` on.
 fn row<T: Real>(src: &[T], range: Range, put: Put<T>, first: usize, out: &mut [T]) {
-    let Range { start, step, count, .. } = range;
+    let Range { start, step, .. } = range;
     // The numbers that fall into `out`.
-    let before = first.saturating_sub(start).div_ceil(step).min(count);
-    let end = (first + out.len()).saturating_sub(start).div_ceil(step).min(count).max(before);
+    let (before, end) = (range.before(first), range.before(first + out.len()));
     let src = &src[before..end];
     let begin = if src.is_empty() { out.len() } else { start + before * step - first };
     let (left, rest) = out.split_at_mut(begin);
@@ -160,7 +213,9 @@ mod tests {
                 for (at, &x) in out.iter().enumerate() {
                     let (mut rest, mut i, mut stride) = (at, Some(0), 1);
                     for r in ranges.iter().rev() {
-                        i = i.zip(r.at(rest % r.size)).map(|(i, k)| i + k * stride);
+                        let ahead = (rest % r.size).checked_sub(r.start);
+                        let found = ahead.filter(|ahead| ahead % r.step == 0 && ahead / r.step < r.count);
+                        i = i.zip(found).map(|(i, ahead)| i + ahead / r.step * stride);
                         (rest, stride) = (rest / r.size, stride * r.count);
                     }
                     let want = match (i, put) {

@@ -5,11 +5,13 @@
 //!
 //! Source: N. Higham, "The accuracy of floating point summation", SIAM J. Sci. Comput. 14 (1993).
 
+mod loops;
+
 use std::marker::PhantomData;
 
 use crate::merged::{Merged, Outer};
-use crate::simd::{self, Kernel};
-use crate::{Buffer, Real, View, lanes, parallel};
+use crate::{Buffer, Real, View, parallel, simd};
+use loops::{Compensate, Fold, FoldRows, FoldRuns, Maximum, Minimum, Product, Sum};
 
 concrete! {
     <T> trait ReduceKernels;
@@ -26,181 +28,18 @@ concrete! {
     pub fn minimum(src: View<'_, T>, kept: usize, out: &mut [T]) = reduce_with::<T, Minimum>;
 }
 
-/// An associative way to combine numbers.
-trait Fold {
-    fn identity<T: Real>() -> T;
-    fn combine<T: Real>(a: T, b: T) -> T;
-    /// Combines `x` into `total`, where `lost` may keep what rounding drops.
-    #[inline(always)]
-    fn compensated<T: Real>(total: &mut T, _lost: &mut T, x: T) {
-        *total = Self::combine(*total, x);
-    }
-}
-
-struct Sum;
-impl Fold for Sum {
-    #[inline(always)]
-    fn identity<T: Real>() -> T {
-        T::ZERO
-    }
-    #[inline(always)]
-    fn combine<T: Real>(a: T, b: T) -> T {
-        a + b
-    }
-    #[inline(always)]
-    fn compensated<T: Real>(total: &mut T, lost: &mut T, x: T) {
-        let x = x - *lost;
-        let next = *total + x;
-        let dropped = (next - *total) - x;
-        // Infinite totals would turn the compensation, and then the sum, into NaN.
-        *lost = if dropped.is_finite() { dropped } else { T::ZERO };
-        *total = next;
-    }
-}
-
-struct Product;
-impl Fold for Product {
-    #[inline(always)]
-    fn identity<T: Real>() -> T {
-        T::ONE
-    }
-    #[inline(always)]
-    fn combine<T: Real>(a: T, b: T) -> T {
-        a * b
-    }
-}
-
-struct Maximum;
-impl Fold for Maximum {
-    #[inline(always)]
-    fn identity<T: Real>() -> T {
-        -T::INFINITY
-    }
-    #[inline(always)]
-    fn combine<T: Real>(a: T, b: T) -> T {
-        a.maximum(b)
-    }
-}
-
-struct Minimum;
-impl Fold for Minimum {
-    #[inline(always)]
-    fn identity<T: Real>() -> T {
-        T::INFINITY
-    }
-    #[inline(always)]
-    fn combine<T: Real>(a: T, b: T) -> T {
-        a.minimum(b)
-    }
-}
-
 /// Elements folded lane by lane before a pairwise step.
 const BLOCK: usize = 2048;
-/// Independent accumulators of a block: four registers of the widest level, so that no addition waits for the one before.
-const LANES: usize = 4 * lanes::LANES;
+/// Runs folded before a pairwise step.
+const RUNS: usize = 64;
+/// Shorter runs are gathered first.
+const SHORT: usize = 8;
 /// Columns folded at once.
 const STRIP: usize = 512;
 /// Elements in a piece of parallel work; a power of two times `BLOCK`, so that pieces are whole subtrees.
 const PIECE: usize = 1 << 15;
 /// Rows folded one after another before a compensated step, where columns are reduced.
 const ROWS: usize = 16;
-
-/// Folds contiguous elements.
-#[inline(always)]
-fn fold_run<T: Real, F: Fold>(run: &[T]) -> T {
-    const N: usize = lanes::LANES;
-    let (groups, rest) = run.as_chunks::<LANES>();
-    let mut lanes = [F::identity::<T>(); N];
-    if !groups.is_empty() {
-        // Four arrays: of one, not all would stay in registers.
-        let [mut a, mut b, mut c, mut d] = [lanes; 4];
-        for group in groups {
-            for i in 0..N {
-                a[i] = F::combine(a[i], group[i]);
-                b[i] = F::combine(b[i], group[N + i]);
-                c[i] = F::combine(c[i], group[2 * N + i]);
-                d[i] = F::combine(d[i], group[3 * N + i]);
-            }
-        }
-        for i in 0..N {
-            lanes[i] = F::combine(F::combine(a[i], b[i]), F::combine(c[i], d[i]));
-        }
-    }
-    let (parts, rest) = rest.as_chunks::<N>();
-    for part in parts {
-        for i in 0..N {
-            lanes[i] = F::combine(lanes[i], part[i]);
-        }
-    }
-    let mut last = F::identity();
-    for &x in rest {
-        last = F::combine(last, x);
-    }
-    if run.len() < N {
-        return last;
-    }
-    F::combine(lanes::fold(lanes, F::combine), last)
-}
-
-/// `out[i] = fold of from[i * row..][..length]`.
-struct FoldRuns<'a, T, F> {
-    from: &'a [T],
-    row: usize,
-    length: usize,
-    out: &'a mut [T],
-    fold: PhantomData<F>,
-}
-impl<T: Real, F: Fold> Kernel for FoldRuns<'_, T, F> {
-    type Output = ();
-    #[inline(always)]
-    fn run(self) {
-        for (i, out) in self.out.iter_mut().enumerate() {
-            *out = fold_run::<T, F>(&self.from[i * self.row..][..self.length]);
-        }
-    }
-}
-
-/// `out[j] = fold of rows[..][j]`.
-struct FoldRows<'a, T, F> {
-    rows: &'a [&'a [T]],
-    out: &'a mut [T],
-    fold: PhantomData<F>,
-}
-impl<T: Real, F: Fold> Kernel for FoldRows<'_, T, F> {
-    type Output = ();
-    #[inline(always)]
-    fn run(self) {
-        let (groups, rest) = self.out.as_chunks_mut::<LANES>();
-        for (j, out) in groups.iter_mut().enumerate() {
-            let mut wide = [F::identity::<T>(); LANES];
-            for row in self.rows {
-                let row = &row[j * LANES..][..LANES];
-                for i in 0..LANES {
-                    wide[i] = F::combine(wide[i], row[i]);
-                }
-            }
-            *out = wide;
-        }
-        let start = groups.len() * LANES;
-        rest.fill(F::identity());
-        for row in self.rows {
-            for (out, &x) in rest.iter_mut().zip(&row[start..]) {
-                *out = F::combine(*out, x);
-            }
-        }
-    }
-}
-
-struct Compensate<'a, T, F>(&'a mut [T], &'a mut [T], &'a [T], PhantomData<F>);
-impl<T: Real, F: Fold> Kernel for Compensate<'_, T, F> {
-    type Output = ();
-    #[inline(always)]
-    fn run(self) {
-        for ((total, lost), &x) in self.0.iter_mut().zip(self.1).zip(self.2) {
-            F::compensated(total, lost, x);
-        }
-    }
-}
 
 /// The loops of a way to combine numbers. What is around them is compiled once for all.
 struct Loops<T> {
@@ -253,6 +92,19 @@ impl<'a, T: Real> Cascade<'a, T> {
             let mut total = [T::ZERO];
             (self.loops.runs)(block, 0, block.len(), &mut total);
             self.push(total[0]);
+        }
+    }
+
+    /// Pushes runs of a length, as many at once as stand evenly apart.
+    fn push_runs(&mut self, data: &[T], runs: Outer<'_>, run: usize) {
+        let (outer, count, stride) = runs.split_inner();
+        let mut totals = [T::ZERO; RUNS];
+        for data in (0..outer.len()).map(|i| &data[outer.offset(i)..]) {
+            for start in (0..count).step_by(RUNS) {
+                let totals = &mut totals[..RUNS.min(count - start)];
+                (self.loops.runs)(&data[start * stride..], stride, run, totals);
+                self.push_run(totals);
+            }
         }
     }
 
@@ -325,13 +177,15 @@ fn reduce<T: Real>(loops: &Loops<T>, src: View<'_, T>, kept: usize, out: &mut [T
         }
         for (i, out) in out.iter_mut().enumerate() {
             let data = &data[kept.all().offset(start + i)..];
-            if !contiguous || run < LANES {
+            if !contiguous || run < SHORT {
                 *out = fold_range(loops, View::new(data, reduced_shape, reduced_strides), 0, length);
                 continue;
             }
             let mut cascade = Cascade::new(loops);
-            for i in 0..runs.len() {
-                cascade.push_run(&data[runs.offset(i)..][..run]);
+            if run <= BLOCK {
+                cascade.push_runs(data, runs, run);
+            } else {
+                (0..runs.len()).for_each(|i| cascade.push_run(&data[runs.offset(i)..][..run]));
             }
             *out = cascade.finish();
         }

@@ -8,7 +8,7 @@ use crate::{Buffer, View};
 /// The most numbers that are gathered at once: they stay in the first-level cache.
 const BLOCK: usize = 512;
 /// The most numbers that are written out at once where one or few of them repeat.
-const REPEATED: usize = 512;
+const REPEATED: usize = 2048;
 /// The shortest row that is a part of its own.
 const LONG: usize = 128;
 /// The longest piece of a turned view that is copied at once: it stays in the second-level cache.

@@ -15,6 +15,7 @@ pub(crate) fn gather<T: Copy>(step: usize, from: &[T], to: &mut [T], take: impl 
     match step {
         1 => to.iter_mut().zip(from).for_each(|(to, &from)| take(to, from)),
         2 => gather_fixed::<T, 2>(from, to, take),
+        3 => gather_fixed::<T, 3>(from, to, take),
         4 => gather_fixed::<T, 4>(from, to, take),
         _ => to.iter_mut().zip(from.chunks(step)).for_each(|(to, group)| take(to, group[0])),
     }
@@ -34,10 +35,39 @@ fn gather_fixed<T: Copy, const STEP: usize>(from: &[T], to: &mut [T], take: impl
 #[inline(always)]
 pub(crate) fn copy<T: Copy>(from: &[T], to: &mut [T]) {
     let ahead = to.as_ptr().addr().wrapping_sub(from.as_ptr().addr()) % PAGE;
-    if to.len() <= RUN || ahead == 0 || ahead >= NEAR {
+    if to.len() <= RUN {
+        return short(from, to);
+    }
+    if ahead == 0 || ahead >= NEAR {
         return to.copy_from_slice(from);
     }
     to.rchunks_mut(RUN).zip(from.rchunks(RUN)).for_each(|(to, from)| to.copy_from_slice(from));
+}
+
+/// Copies up to [`RUN`] numbers without a call: the first and the last ones of a length, which may overlap.
+#[inline(always)]
+fn short<T: Copy>(from: &[T], to: &mut [T]) {
+    assert_eq!(from.len(), to.len(), "a copy is as long as what is copied");
+    match to.len() {
+        0 => {}
+        1 => to[0] = from[0],
+        2..4 => ends::<T, 2>(from, to),
+        4..8 => ends::<T, 4>(from, to),
+        8..16 => ends::<T, 8>(from, to),
+        16..32 => ends::<T, 16>(from, to),
+        _ => ends::<T, 32>(from, to),
+    }
+}
+
+/// Copies the first and the last `N` of at least `N` numbers.
+#[inline(always)]
+fn ends<T: Copy, const N: usize>(from: &[T], to: &mut [T]) {
+    if let (Some(to), Some(from)) = (to.first_chunk_mut::<N>(), from.first_chunk()) {
+        *to = *from;
+    }
+    if let (Some(to), Some(from)) = (to.last_chunk_mut::<N>(), from.last_chunk()) {
+        *to = *from;
+    }
 }
 
 /// `put(to[i * step], from[i])` for each of `from`. `to` may end behind the last one.
@@ -57,6 +87,11 @@ mod tests {
     fn copies_are_copies() {
         let from: Vec<u32> = (0..3000).collect();
         let mut to = vec![0; 5000];
+        for len in 0..2 * RUN {
+            to.fill(0);
+            copy(&from[5..][..len], &mut to[1..][..len]);
+            assert!(to[0] == 0 && to[1..][..len] == from[5..][..len] && to[len + 1] == 0, "{len} numbers");
+        }
         for (start, len) in (0..1100).step_by(7).flat_map(|start| [0, 1, 64, 65, 2999].map(|len| (start, len))) {
             to.fill(0);
             copy(&from[..len], &mut to[start..][..len]);

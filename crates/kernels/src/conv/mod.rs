@@ -13,7 +13,7 @@
 //! The paths, one file each: `blocked` (any geometry: windows, packed as they are made or read where they stand, times the
 //! weights), `winograd` (3x3, stride 1), `pointwise` (1x1), `depthwise` (one input channel to a group; `abreast` where planes
 //! are small), and the definition itself in [`reference`](mod@reference), for tests. `scattered` is the gradient of the input
-//! for windows with a stride, `beside` that of the weights for few outputs, cut as in `blocked` by `shares`. `planes`,
+//! for windows with a stride and for few windows, `beside` that of the weights for few outputs, cut as in `blocked` by `shares`. `planes`,
 //! `windows`, `standing` and `strip` lay images out for them.
 
 use std::ops::Range;
@@ -195,8 +195,9 @@ enum Path {
 }
 
 impl Path {
-    fn of(geometry: &Conv2d) -> Self {
-        if winograd::applies(geometry) {
+    /// The path of a pass that Winograd's serves, or not.
+    fn of(geometry: &Conv2d, winograd: bool) -> Self {
+        if winograd {
             Path::Winograd
         } else if pointwise::applies(geometry) {
             Path::Pointwise
@@ -223,7 +224,7 @@ fn forward_impl<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], epilogue: Epilo
     if y.is_empty() {
         return;
     }
-    match Path::of(geometry) {
+    match Path::of(geometry, winograd::serves_images(geometry)) {
         Path::Winograd => winograd::forward(geometry, x, w, epilogue, y),
         Path::Pointwise => pointwise::forward(geometry, x, w, epilogue, y),
         Path::Abreast => abreast::forward(geometry, x, w, epilogue, y),
@@ -238,7 +239,7 @@ fn input_grad_impl<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &mut [T]
         dx.fill(T::ZERO);
         return;
     }
-    match Path::of(geometry) {
+    match Path::of(geometry, winograd::serves_images(geometry)) {
         Path::Winograd => winograd::input_grad(geometry, g, w, dx),
         Path::Pointwise => pointwise::input_grad(geometry, g, w, dx),
         Path::Abreast => abreast::input_grad(geometry, g, w, dx),
@@ -254,7 +255,7 @@ fn weight_grad_impl<T: Element>(geometry: &Conv2d, x: &[T], g: &[T], dw: &mut [T
         dw.fill(T::ZERO);
         return;
     }
-    match Path::of(geometry) {
+    match Path::of(geometry, winograd::serves_weights(geometry)) {
         Path::Winograd => winograd::weight_grad(geometry, x, g, dw),
         Path::Pointwise => pointwise::weight_grad(geometry, x, g, dw),
         Path::Abreast => abreast::weight_grad(geometry, x, g, dw),

@@ -20,11 +20,20 @@ const CHANNELS: usize = 32;
 /// Terms of the sums, at least, that make up for adding up the products.
 const TERMS: usize = 64;
 
+/// Without a stride, the most windows: with more, what other paths make of the weights is worth its while.
+const FEW: usize = 64;
+
 /// Whether this path computes the gradient of the input in less time than others.
 pub(super) fn applies(geometry: &Conv2d) -> bool {
+    let (group_in, group_out) = (geometry.group_in(), geometry.group_out());
+    let ([height, width], full) = (geometry.output(), group_in.next_multiple_of(MAX_LANES));
+    let few = geometry.batch * height * width <= FEW;
     // Registers that are not full of channels cost as much as those that are.
-    let full = geometry.group_in().next_multiple_of(MAX_LANES);
-    geometry.stride != [1, 1] && geometry.group_out() * geometry.group_in() >= TERMS * full
+    let long = (geometry.stride != [1, 1] || few) && group_out * group_in >= TERMS * full;
+    // Others would copy each number of such short rows once for each element of the windows; and without padding there are
+    // fewer windows than inputs, which they sum up.
+    let short = geometry.input[1] < MAX_LANES && 4 * group_in < 3 * full && group_out >= MAX_LANES;
+    long || short && 2 * geometry.input_plane() >= 3 * height * width
 }
 
 /// [`input_grad`](super::input_grad) where this path [`applies`]. Pieces: some channels of a sample.

@@ -120,6 +120,14 @@ fn special() -> Vec<Conv2d> {
         square([1, 34, 64], 9, [5, 3, 3, 2, 1]),   // the same, dilated, elements that no window reaches
         square([2, 32, 140], 7, [2, 2, 0, 1, 2]),  // the same, groups
         square([2, 32, 32], 12, [3, 1, 2, 2, 1]),  // 3x3, dilated
+        square([3, 17, 40], 27, [3, 1, 1, 2, 1]),  // the same, many tiles, phases of two sizes
+        square([1, 40, 17], 19, [3, 1, 6, 3, 1]),  // the same, dilated by 3, wide padding
+        square([4, 8, 24], 12, [3, 1, 2, 2, 1]),   // the same, few channels
+        square([2, 48, 96], 13, [3, 1, 1, 1, 3]),  // 3x3, groups
+        square([3, 6, 64], 12, [3, 1, 1, 1, 1]),   // 3x3, few channels in
+        square([2, 40, 40], 13, [3, 1, 1, 1, 1]),  // 3x3, few tiles, their gradient of the weights in halves
+        square([1, 80, 70], 4, [3, 1, 1, 1, 1]),   // 3x3, one tile
+        square([5, 40, 34], 21, [3, 1, 2, 2, 2]),  // the same, many tiles, dilated
         square([5, 16, 30], 14, [3, 2, 1, 1, 1]),  // windows where they stand, samples together
         square([3, 8, 16], 14, [5, 1, 0, 1, 1]),   // the same, in planes that are not copied
         square([5, 32, 48], 15, [3, 2, 0, 2, 2]),  // the same, groups, dilated
@@ -127,7 +135,7 @@ fn special() -> Vec<Conv2d> {
         square([8, 16, 16], 9, [3, 3, 1, 1, 1]),   // the same, rows that are as long with their padding
         square([2, 12, 24], 13, [4, 1, 3, 1, 1]),  // the same, the gradient of the input too
         square([7, 30, 9], 10, [5, 1, 2, 1, 1]),   // channels that fill registers nearly, samples together
-        square([2, 32, 32], 11, [3, 1, 1, 1, 2]),  // 3x3, two groups
+        square([2, 28, 30], 11, [3, 1, 1, 1, 2]),  // 3x3, two groups
         square([2, 6, 15], 37, [3, 1, 2, 2, 3]),   // rows of windows that end inside of registers, groups
         square([1, 3, 30], 75, [7, 2, 3, 1, 1]),   // the same, strided, taller than a tile
         square([0, 3, 4], 8, [3, 1, 1, 1, 1]),     // empty batch
@@ -176,9 +184,9 @@ fn distance(got: &[f32], want: &[f64]) -> f64 {
 #[test]
 fn winograd_rounds_little_more_than_a_direct_sum() {
     let mut rng = SmallRng::seed_from_u64(4);
-    for channels in [16, 64, 256] {
-        let geometry = square([2, channels, 32], 12, [3, 1, 1, 1, 1]);
-        assert!(winograd::applies(&geometry));
+    for (channels, dilation) in [(16, 1), (64, 1), (256, 1), (64, 2)] {
+        let geometry = square([2, channels, 32], 12, [3, 1, dilation, dilation, 1]);
+        assert!(winograd::serves_images(&geometry) && winograd::serves_weights(&geometry));
         let x: Vec<f32> = random(&mut rng, geometry.input_len());
         let w: Vec<f32> = random(&mut rng, geometry.weight_len());
         let g: Vec<f32> = random(&mut rng, geometry.output_len());
@@ -193,7 +201,7 @@ fn winograd_rounds_little_more_than_a_direct_sum() {
         blocked::weight_grad(&geometry, &x, &g, &mut direct);
         reference::weight_grad(&geometry, &exact(&x), &exact(&g), &mut want);
         let gradient = [distance(&fast, &want), distance(&direct, &want)];
-        println!("{channels} channels: forward {forward:?}, weight gradient {gradient:?}");
+        println!("{channels} channels, dilated by {dilation}: forward {forward:?}, weight gradient {gradient:?}");
         assert!(forward[0] < 6.0 * forward[1] && gradient[0] < 6.0 * gradient[1]);
     }
 }

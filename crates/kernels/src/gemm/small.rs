@@ -11,9 +11,9 @@ use super::pack::Source;
 use super::task::k_block;
 use super::tile::{self, Finish, Tile};
 use super::{Epilogue, Mat, MatsMut, gemv};
-use crate::Accum;
 use crate::buffer::Scratch;
 use crate::simd::{Kernel, Level};
+use crate::{Accum, Real};
 
 /// The most tiles below each other: with more, a packed copy of `b` is worth its while.
 pub(super) const FEW_TILES: usize = 10;
@@ -23,6 +23,9 @@ pub(super) const AT_ONCE: usize = 1 << 17;
 
 /// Setting columns aside wants to save so many products of registers.
 const WORTH: usize = 128;
+
+/// Terms whose rows of `b` the caches hold although they are a multiple of 4 KiB apart.
+const FAR_TERMS: usize = 64;
 
 /// A product of `a`, which tiles read in place, and `b`.
 pub(super) struct Small<'a, L: Lane> {
@@ -62,7 +65,9 @@ impl<L: Lane> Kernel for Small<'_, L> {
         let (m, n, k) = (a.rows, b.rows, a.cols);
         let tiles = m.div_ceil(L::ROWS);
         let (height, taller) = (m / tiles, m % tiles);
-        let here = b.row_stride == 1;
+        // Many rows that are a multiple of 4 KiB apart push each other out of the caches before the next tile reads them.
+        let far = k > FAR_TERMS && (b.col_stride * L::Num::BYTES).is_multiple_of(4096);
+        let here = b.row_stride == 1 && !(far && tiles > 1);
         let mut packed = Scratch::<L::Num>::new(if here && L::MASKS {
             0
         } else {

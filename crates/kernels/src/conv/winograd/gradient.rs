@@ -13,15 +13,23 @@ const CHANNELS: usize = 64;
 /// Pieces of work, at least, if there are as many blocks of tiles.
 const PIECES: usize = 8;
 
-/// [`weight_grad`](crate::conv::weight_grad) where this path [`applies`](super::applies).
+/// Multiplications of an element of the tiles that are worth two pieces.
+const HALVED: usize = 1 << 15;
+
+/// [`weight_grad`](crate::conv::weight_grad) where this path [`serves_weights`](super::serves_weights).
 pub(in crate::conv) fn weight_grad<T: Element>(geometry: &Conv2d, x: &[T], g: &[T], dw: &mut [T]) {
-    let pass = Pass::forward(geometry);
-    let blocks = pass.blocks();
-    if blocks.count() == 1 {
-        few(&pass, &blocks, x, g, dw);
-    } else {
-        many(&pass, &blocks, x, g, dw);
-    }
+    let dw = Shared::new(dw);
+    Pass::forward(geometry).for_groups(|pass, weights| {
+        // SAFETY: each group has its own weights.
+        let dw = unsafe { dw.part(weights.start, weights.len()) };
+        let mut blocks = pass.blocks();
+        let work = blocks.rows * blocks.across * pass.inner * pass.outer;
+        if pass.groups == 1 && pass.inner.max(pass.outer) <= CHANNELS && work >= HALVED {
+            blocks.together = blocks.together.min(blocks.rows.div_ceil(2));
+        }
+        let compute = if blocks.count() == 1 { few } else { many };
+        compute(pass, &blocks, x, g, dw);
+    });
 }
 
 /// The parts of some channels.

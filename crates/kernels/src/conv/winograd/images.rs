@@ -51,7 +51,8 @@ impl<T: Real> LaneKernel<T> for Inputs<'_, T> {
     #[inline(always)]
     unsafe fn run<L: Lane<Num = T>>(self) {
         let Inputs { pass, blocks, rows, channels, x, v, all } = self;
-        let lines = Lines { image: pass.input, columns: TILE * blocks.across + 2, padding: pass.padding };
+        let apart = blocks.apart;
+        let lines = Lines { image: pass.input, columns: TILE * blocks.across + 2 * apart, padding: pass.padding };
         let tiles = rows.len() * blocks.across;
         let layout = Layout::new(tiles, all.len());
         let v = v.place(0, layout.len(tiles));
@@ -62,18 +63,21 @@ impl<T: Real> LaneKernel<T> for Inputs<'_, T> {
         for group in channels.clone().step_by(L::LANES) {
             let count = L::LANES.min(channels.end - group);
             for (at, row) in rows.clone().enumerate() {
-                let (sample, top) = (row / blocks.down, row % blocks.down * TILE);
-                let planes = lines.planes(x, sample * pass.inner + group, count);
-                // The last two lines of the row of tiles above, if it was in this image, are the first two of this one.
+                let (sample, phase, top) = blocks.place(row);
+                let planes = lines.planes(x, pass.planes(sample)[0] + group, count);
+                // The last two lines of the row of tiles above, if it was in this phase, are the first two of this one.
                 let known = if at > 0 && top > 0 { 2 } else { 0 };
                 for i in top + known..top + SIDE {
                     let half = &mut half[i % SIDE * half_line..][..half_line];
                     // SAFETY: the caller entered `L`; a line has all pixels of its tiles.
                     unsafe {
-                        if lines.read::<L>(planes, count, i, line) {
-                            for (tile, half) in half.chunks_exact_mut(SIDE * L::LANES).enumerate() {
-                                let d = load::<L, SIDE>(line[tile * TILE * L::LANES..].as_ptr(), L::LANES);
-                                store(transform::input(d), half.as_mut_ptr(), L::LANES);
+                        if lines.read::<L>(planes, count, i * apart + phase, line) {
+                            for (phase, half) in half.chunks_exact_mut(half_line / apart).enumerate() {
+                                for (tile, half) in half.chunks_exact_mut(SIDE * L::LANES).enumerate() {
+                                    let from = line[(tile * TILE * apart + phase) * L::LANES..].as_ptr();
+                                    let d = load::<L, SIDE>(from, apart * L::LANES);
+                                    store(transform::input(d), half.as_mut_ptr(), L::LANES);
+                                }
                             }
                         } else {
                             half.fill(T::ZERO);
@@ -119,6 +123,7 @@ impl<T: Real> LaneKernel<T> for OutputGrads<'_, T> {
     #[inline(always)]
     unsafe fn run<L: Lane<Num = T>>(self) {
         let OutputGrads { pass, blocks, rows, channels, g, v, all } = self;
+        let apart = blocks.apart;
         let lines = Lines { image: pass.output, columns: TILE * blocks.across, padding: 0 };
         let tiles = rows.len() * blocks.across;
         let layout = Layout::new(tiles, all.len());
@@ -129,15 +134,18 @@ impl<T: Real> LaneKernel<T> for OutputGrads<'_, T> {
         for group in channels.clone().step_by(L::LANES) {
             let count = L::LANES.min(channels.end - group);
             for (at, row) in rows.clone().enumerate() {
-                let (sample, top) = (row / blocks.down, row % blocks.down * TILE);
-                let planes = lines.planes(g, sample * pass.outer + group, count);
+                let (sample, phase, top) = blocks.place(row);
+                let planes = lines.planes(g, pass.planes(sample)[1] + group, count);
                 for (i, half) in half.chunks_exact_mut(half_line).enumerate() {
                     // SAFETY: the caller entered `L`; a line has all pixels of its tiles.
                     unsafe {
-                        if lines.read::<L>(planes, count, top + i, line) {
-                            for (tile, half) in half.chunks_exact_mut(SIDE * L::LANES).enumerate() {
-                                let g = load::<L, TILE>(line[tile * TILE * L::LANES..].as_ptr(), L::LANES);
-                                store(transform::output_grad(g), half.as_mut_ptr(), L::LANES);
+                        if lines.read::<L>(planes, count, (top + i) * apart + phase, line) {
+                            for (phase, half) in half.chunks_exact_mut(half_line / apart).enumerate() {
+                                for (tile, half) in half.chunks_exact_mut(SIDE * L::LANES).enumerate() {
+                                    let from = line[(tile * TILE * apart + phase) * L::LANES..].as_ptr();
+                                    let g = load::<L, TILE>(from, apart * L::LANES);
+                                    store(transform::output_grad(g), half.as_mut_ptr(), L::LANES);
+                                }
                             }
                         } else {
                             half.fill(T::ZERO);
@@ -178,7 +186,7 @@ impl<T: Real> LaneKernel<T> for Outputs<'_, T> {
         let [height, width] = pass.output;
         let layout = Layout::new(rows.len() * blocks.across, channels.len());
         assert!(m.len() >= layout.len(rows.len() * blocks.across), "the products are too short");
-        let columns = TILE * blocks.across;
+        let (apart, each, columns) = (blocks.apart, blocks.across / blocks.apart, TILE * blocks.across);
         let mut strip = Buffer::unspecified(TILE * columns * L::LANES);
         for group in (0..channels.len()).step_by(L::LANES) {
             let (count, channel) = (L::LANES.min(channels.len() - group), channels.start + group);
@@ -187,6 +195,8 @@ impl<T: Real> LaneKernel<T> for Outputs<'_, T> {
             let bias = unsafe { L::load_first(bias.as_ptr(), bias.len()) };
             for (at, row) in rows.clone().enumerate() {
                 for tile in 0..blocks.across {
+                    let (phase, column) = if apart == 1 { (0, tile) } else { (tile / each, tile % each) };
+                    let column = column * TILE * apart + phase;
                     let from = (at * blocks.across + tile) * layout.width + group;
                     // SAFETY: the caller entered `L`; `m` has all tiles and, in whole registers, channels.
                     unsafe {
@@ -198,7 +208,7 @@ impl<T: Real> LaneKernel<T> for Outputs<'_, T> {
                         let outputs = transform::output_tile(products);
                         for (i, row) in outputs.iter().enumerate() {
                             for (j, y) in row.iter().enumerate() {
-                                let to = (i * columns + tile * TILE + j) * L::LANES;
+                                let to = (i * columns + column + j * apart) * L::LANES;
                                 let y = y.add(bias);
                                 let y = if epilogue.relu { y.relu() } else { y };
                                 y.store(strip[to..].as_mut_ptr());
@@ -206,13 +216,14 @@ impl<T: Real> LaneKernel<T> for Outputs<'_, T> {
                         }
                     }
                 }
-                let (first, top) = (row / blocks.down * pass.outer + channel, row % blocks.down * TILE);
-                for (i, line) in strip.chunks_exact(columns * L::LANES).enumerate().take(height - top) {
+                let (sample, phase, top) = blocks.place(row);
+                let rows = (top * apart + phase..height).step_by(apart);
+                for (i, line) in rows.zip(strip.chunks_exact(columns * L::LANES)) {
                     let len = (count - 1) * height * width + width;
                     // SAFETY: `place` checks that all of it lies inside; each piece of work has its own rows of tiles and
                     // channels.
                     unsafe {
-                        let planes = y.place((first * height + top + i) * width, len);
+                        let planes = y.place(((pass.planes(sample)[1] + channel) * height + i) * width, len);
                         from_lanes::<L>(line.as_ptr(), count, width, planes, height * width);
                     }
                 }

@@ -1,4 +1,4 @@
-//! Winograd's convolution F(4x4, 3x3): 3x3 windows, stride 1, with a fourth of the multiplications.
+//! Winograd's convolution F(4x4, 3x3): 3x3 windows, stride 1, dilated or not, with a fourth of the multiplications.
 //!
 //! A 4x4 tile of outputs depends on a 6x6 tile of inputs. Transformed (see [`transform`]), the sum over channels becomes
 //! 36 matrix products, one for each element `e` of a transformed tile:
@@ -20,7 +20,7 @@ mod weights;
 
 use std::ops::Range;
 
-use super::{Conv2d, Epilogue, shared::Shared};
+use super::{Conv2d, Epilogue, beside, shared::Shared};
 use crate::gemm::registers::dispatch;
 use crate::gemm::{self, Element, MAX_LANES, Mat, gemm};
 use crate::{Accum, Buffer, parallel};
@@ -45,35 +45,62 @@ const HALVED: usize = 32;
 /// Transformed lane groups that are worth a thread: some 10 microseconds.
 const PIECE: usize = 256;
 
-/// Whether this path computes the geometry, and in less time than a direct sum.
-pub(super) fn applies(geometry: &Conv2d) -> bool {
-    let [height, width] = geometry.output();
-    let tiles = height.div_ceil(TILE) * width.div_ceil(TILE);
-    geometry.kernel == [3, 3]
-        && geometry.stride == [1, 1]
-        && geometry.dilation == [1, 1]
-        && geometry.groups == 1
-        && geometry.padding.iter().all(|&p| p <= 2)
-        && geometry.padding[0] == geometry.padding[1]
-        && geometry.in_channels.min(geometry.out_channels) >= MAX_LANES
-        // Multiplications wasted on the rest of incomplete tiles.
-        && height * width >= 8 * tiles
+/// The fewest outputs of a tile, as a mean.
+const OUTPUTS: usize = 6;
+/// The fewest tiles that make up for transforming the weights.
+const WEIGHED: usize = 4;
+/// What transforms have to save, for outputs and for the gradient of the weights, which takes other paths longer.
+const IMAGES: usize = 64;
+const WEIGHTS: usize = 32;
+
+/// Whether this path computes the convolution, or the gradient of its input, in less time than others.
+pub(super) fn serves_images(geometry: &Conv2d) -> bool {
+    pays(geometry, IMAGES) && geometry.batch * Pass::forward(geometry).tiles() >= WEIGHED
 }
 
-/// A 3x3 convolution of stride 1 from `inner` to `outer` channels: the forward pass, or the gradient of the input.
+/// Whether this path computes the gradient of the weights in less time than others.
+pub(super) fn serves_weights(geometry: &Conv2d) -> bool {
+    pays(geometry, WEIGHTS) && (geometry.group_out() >= MAX_LANES / 2 || !beside::applies(geometry))
+}
+
+/// Whether the multiplications that are saved make up for the transforms: each of a register of channels takes as much time as
+/// `worth` multiplications of registers in a direct sum.
+fn pays(geometry: &Conv2d, worth: usize) -> bool {
+    let (inner, outer, apart) = (geometry.group_in(), geometry.group_out(), geometry.dilation[0]);
+    let possible = geometry.kernel == [3, 3]
+        && geometry.stride == [1, 1]
+        && geometry.dilation == [apart, apart]
+        && geometry.padding.iter().all(|&p| p <= 2 * apart)
+        && geometry.padding[0] == geometry.padding[1];
+    let [height, width] = geometry.output();
+    let (outputs, tiles) = (height * width, Pass::forward(geometry).tiles());
+    // Much of incomplete tiles is wasted.
+    possible && outputs >= OUTPUTS * tiles && inner * outer * outputs >= worth * tiles * (padded(inner) + padded(outer))
+}
+
+/// A 3x3 convolution of stride 1 from `inner` to `outer` channels of a group: the forward pass, or the gradient of the input.
 #[derive(Clone, Copy)]
 struct Pass {
     batch: usize,
     inner: usize,
     outer: usize,
+    group: usize,
+    /// How many there are.
+    groups: usize,
     input: [usize; 2],
     output: [usize; 2],
     padding: usize,
+    dilation: usize,
 }
 
 /// How the tiles of a pass are cut into blocks of whole rows of tiles.
+///
+/// A dilated window meets every so many lines and columns only: an image is as many phases each way, and each of them an image with
+/// windows that are not dilated. Tiles go through one phase after the other, down and across.
 #[derive(Clone, Copy)]
 struct Blocks {
+    /// Distance between neighboring pixels of a tile: the dilation.
+    apart: usize,
     /// Tiles in a row.
     across: usize,
     /// Rows of tiles in an image.
@@ -85,15 +112,31 @@ struct Blocks {
 }
 
 impl Pass {
+    /// Rows and columns of tiles of an image.
+    fn sides(&self) -> [usize; 2] {
+        self.output.map(|n| self.dilation * n.div_ceil(TILE * self.dilation))
+    }
+
+    /// Tiles of an image.
+    fn tiles(&self) -> usize {
+        self.sides().iter().product()
+    }
+
     fn blocks(&self) -> Blocks {
-        let [down, across] = self.output.map(|n| n.div_ceil(TILE));
+        let [down, across] = self.sides();
         let rows = self.batch * down;
         let together = if rows * across <= FEW_TILES { rows } else { (BLOCK_TILES / across).clamp(1, rows) };
-        Blocks { across, down, rows, together }
+        Blocks { apart: self.dilation, across, down, rows, together }
     }
 }
 
 impl Blocks {
+    /// The sample and the phase of a row of tiles, and its first line in that phase.
+    fn place(&self, row: usize) -> (usize, usize, usize) {
+        let (sample, row, rows) = (row / self.down, row % self.down, self.down / self.apart);
+        (sample, row / rows, row % rows * TILE)
+    }
+
     fn count(&self) -> usize {
         self.rows.div_ceil(self.together)
     }
@@ -122,8 +165,8 @@ fn spread(len: usize, costs: usize, work: impl Fn(Range<usize>) + Sync + Send) {
     parallel::for_each(len.div_ceil(piece), |i| work(i * piece..len.min((i + 1) * piece)));
 }
 
-/// Computes a pass.
-fn run<T: Element>(pass: &Pass, x: &[T], filters: Filters<'_, T>, epilogue: Epilogue<'_, T>, y: &mut [T]) {
+/// Computes a pass. Nobody else writes the channels of its group.
+fn run<T: Element>(pass: &Pass, x: &[T], filters: Filters<'_, T>, epilogue: Epilogue<'_, T>, y: &Shared<'_, T>) {
     let blocks = pass.blocks();
     if blocks.count() == 1 {
         few(pass, &blocks, x, filters, epilogue, y);
@@ -139,7 +182,7 @@ fn many<T: Element>(
     x: &[T],
     filters: Filters<'_, T>,
     epilogue: Epilogue<'_, T>,
-    y: &mut [T],
+    y: &Shared<'_, T>,
 ) {
     let (width, columns) = (padded(pass.inner), padded(pass.outer));
     let pitch = spaced(pass.inner * columns);
@@ -149,7 +192,6 @@ fn many<T: Element>(
         let at = inner.start;
         dispatch(Weights { filters, inner, outer: 0..pass.outer, at, u: &shared, pitch });
     });
-    let y = Shared::new(y);
     parallel::for_each(blocks.count(), |block| {
         let rows = blocks.rows(block);
         let tiles = rows.len() * blocks.across;
@@ -163,7 +205,7 @@ fn many<T: Element>(
             let u = Mat::row_major(&u[e * pitch..], pass.inner, columns);
             gemm(v, u, &mut m[..tiles * columns], gemm::Epilogue::plain(Accum::Replace));
         }
-        dispatch(Outputs { pass, blocks, rows, channels: 0..pass.outer, m: &m, epilogue, y: &y });
+        dispatch(Outputs { pass, blocks, rows, channels: 0..pass.outer, m: &m, epilogue, y });
     });
 }
 
@@ -176,10 +218,10 @@ fn few<T: Element>(
     x: &[T],
     filters: Filters<'_, T>,
     epilogue: Epilogue<'_, T>,
-    y: &mut [T],
+    y: &Shared<'_, T>,
 ) {
     let width = padded(pass.inner);
-    let (outer_parts, y) = (pass.outer.div_ceil(FEW_OUTER), &Shared::new(y));
+    let outer_parts = pass.outer.div_ceil(FEW_OUTER);
     let part = |rows: Range<usize>, part: usize, v: &[T]| {
         let outer = part * FEW_OUTER..pass.outer.min((part + 1) * FEW_OUTER);
         few_channels(pass, blocks, (rows, outer), v, filters, epilogue, y);
@@ -237,33 +279,54 @@ impl Pass {
     fn forward(geometry: &Conv2d) -> Self {
         Pass {
             batch: geometry.batch,
-            inner: geometry.in_channels,
-            outer: geometry.out_channels,
+            inner: geometry.group_in(),
+            outer: geometry.group_out(),
+            group: 0,
+            groups: geometry.groups,
             input: geometry.input,
             output: geometry.output(),
             padding: geometry.padding[0],
+            dilation: geometry.dilation[0],
         }
+    }
+
+    fn input_grad(geometry: &Conv2d) -> Self {
+        let pass = Pass::forward(geometry);
+        let padding = 2 * pass.dilation - pass.padding;
+        Pass { inner: pass.outer, outer: pass.inner, input: pass.output, output: pass.input, padding, ..pass }
+    }
+
+    /// Calls `work` for the pass of each group, with the place of its weights.
+    fn for_groups(&self, work: impl Fn(&Pass, Range<usize>) + Sync + Send) {
+        let weights = self.inner * self.outer * 9;
+        parallel::for_each(self.groups, |group| {
+            work(&Pass { group, ..*self }, group * weights..(group + 1) * weights);
+        });
+    }
+
+    /// The plane of the input and of the output where a sample of the group starts.
+    fn planes(&self, sample: usize) -> [usize; 2] {
+        [self.inner, self.outer].map(|channels| (sample * self.groups + self.group) * channels)
     }
 }
 
-/// [`forward`](super::forward) where this path [`applies`].
+/// [`forward`](super::forward) where this path [`serves_images`].
 pub(super) fn forward<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], epilogue: Epilogue<'_, T>, y: &mut [T]) {
-    let filters = Filters { w, steps: [geometry.in_channels * 9, 9], turned: false };
-    run(&Pass::forward(geometry), x, filters, epilogue, y);
+    let y = Shared::new(y);
+    Pass::forward(geometry).for_groups(|pass, weights| {
+        let filters = Filters { w: &w[weights], steps: [pass.inner * 9, 9], turned: false };
+        let bias = epilogue.bias.map(|bias| &bias[pass.group * pass.outer..][..pass.outer]);
+        run(pass, x, filters, Epilogue { bias, ..epilogue }, &y);
+    });
 }
 
-/// [`input_grad`](super::input_grad) where this path [`applies`].
+/// [`input_grad`](super::input_grad) where this path [`serves_images`].
 pub(super) fn input_grad<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &mut [T]) {
-    let pass = Pass {
-        batch: geometry.batch,
-        inner: geometry.out_channels,
-        outer: geometry.in_channels,
-        input: geometry.output(),
-        output: geometry.input,
-        padding: 2 - geometry.padding[0],
-    };
-    let filters = Filters { w, steps: [9, geometry.in_channels * 9], turned: true };
-    run(&pass, g, filters, Epilogue::plain(), dx);
+    let dx = Shared::new(dx);
+    Pass::input_grad(geometry).for_groups(|pass, weights| {
+        let filters = Filters { w: &w[weights], steps: [9, pass.outer * 9], turned: true };
+        run(pass, g, filters, Epilogue::plain(), &dx);
+    });
 }
 
 pub(super) use gradient::weight_grad;
