@@ -141,7 +141,7 @@ impl<'a, T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Tiled<'a, T, 
         let task = &self.task;
         let (a, b) = task.standing(self.a, self.b).filter(|_| !task.transposed)?;
         let c = task.place(task.rows.start, task.cols.start);
-        Small::new(a, b, (c, task.c_row), task.finish(&task.ks, task.rows.start, task.cols.start))
+        Small::new(a, b, task.cold, (c, task.c_row), task.finish(&task.ks, task.rows.start, task.cols.start))
     }
 
     /// The panel of the columns `cols`, which the first block finds in place, if they `may_stay` there, or packs to `packed`. With

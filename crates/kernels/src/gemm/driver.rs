@@ -46,6 +46,9 @@ const SLICED: usize = 64 * 64;
 /// The fewest terms of a slice.
 const SLICE: usize = 1024;
 
+/// Bytes of the second factors of a batch that the L2 cache does not hold.
+const COLD: usize = 1 << 20;
+
 /// What kernels need to know of a number type.
 pub(crate) trait Element: Real + Lanes + portable::Product {}
 impl<T: Real + Lanes + portable::Product> Element for T {}
@@ -252,7 +255,7 @@ pub(crate) fn gemm_here<T: Element>(a: Mat<'_, T>, b: Mat<'_, T>, c: &mut MatsMu
     check(level, (m, n), c, &epilogue);
     if m > 0 && n > 0 && c.count() == 1 {
         let (c, c_row) = (c.data.as_mut_ptr(), c.row_stride);
-        let task = Task { ks: 0..k, rows: 0..m, cols: 0..n, c, c_row, transposed: false, epilogue };
+        let task = Task { ks: 0..k, rows: 0..m, cols: 0..n, c, c_row, transposed: false, cold: false, epilogue };
         // SAFETY: `check` saw that the level is available; the task is all of an output that is borrowed mutably.
         unsafe { compute(level, &a, &b.t(), task) }
     }
@@ -305,13 +308,15 @@ fn run<T: Element, A: Source<T>, B: Source<T>>(
     let (a, b) = factors(0);
     if outputs == 1 && m <= ROW_BLOCK && size.cost() < 2 * TASK {
         // The usual small product: no time for anything else.
-        return compute(&a, &b, Task { ks: 0..k, rows: 0..m, cols: 0..n, c: start.at(0), c_row, transposed, epilogue });
+        let (rows, cols, c) = (0..m, 0..n, start.at(0));
+        return compute(&a, &b, Task { ks: 0..k, rows, cols, c, c_row, transposed, cold: false, epilogue });
     }
     let rows_apart = a.rows_apart(0..0, 0..0).is_some();
     let packs_a = !rows_apart && a.in_place().is_none_or(|a| copies_a(&a, n.div_ceil(COL_UNIT)));
     let packs_b = rows_apart || b.in_place().is_none_or(|b| b.row_stride != 1);
     let cut = Cut::new(outputs, size, packs_a, packs_b);
     let (c, parts) = (&*c, cut.rows * cut.cols);
+    let cold = outputs > slices && outputs / slices * n * k * T::BYTES >= COLD;
     let tasks = outputs * parts;
     parallel::for_each(tasks.div_ceil(cut.group), |group| {
         for task in group * cut.group..((group + 1) * cut.group).min(tasks) {
@@ -320,7 +325,7 @@ fn run<T: Element, A: Source<T>, B: Source<T>>(
             let ks = part(i % slices, slices, k, 16);
             let rows = part(part_of % cut.rows, cut.rows, m, 1);
             let cols = part(part_of / cut.rows, cut.cols, n, COL_UNIT);
-            compute(&a, &b, Task { ks, rows, cols, c: start.at(c.offset(i)), c_row, transposed, epilogue });
+            compute(&a, &b, Task { ks, rows, cols, c: start.at(c.offset(i)), c_row, transposed, cold, epilogue });
         }
     });
 }

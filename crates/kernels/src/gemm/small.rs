@@ -24,7 +24,7 @@ pub(super) const AT_ONCE: usize = 1 << 17;
 /// Setting columns aside wants to save so many products of registers.
 const WORTH: usize = 128;
 
-/// Terms whose rows of `b` the caches hold although they are a multiple of 4 KiB apart.
+/// Terms whose rows of `b` the L1 cache holds although they are a multiple of 4 KiB apart.
 const FAR_TERMS: usize = 64;
 
 /// A product of `a`, which tiles read in place, and `b`.
@@ -33,6 +33,8 @@ pub(super) struct Small<'a, L: Lane> {
     a: Mat<'a, L::Num>,
     /// Columns and terms.
     b: Mat<'a, L::Num>,
+    /// Whether tiles below each other get a packed copy of `b`, wherever it stands.
+    copies: bool,
     /// Element (0, 0) of the output, whose rows start `c_row` numbers apart.
     c: *mut L::Num,
     c_row: usize,
@@ -41,17 +43,22 @@ pub(super) struct Small<'a, L: Lane> {
 }
 
 impl<'a, L: Lane> Small<'a, L> {
-    /// The product of rows of terms, `a`, and columns of terms, `b`, if it is a small one and not one of vectors.
+    /// The product of rows of terms, `a`, and columns of terms, `b`, if it is a small one and not one of vectors. `b` may be
+    /// `cold`: not in a cache near.
     #[inline(always)]
     pub(super) fn new(
         a: Mat<'a, L::Num>,
         b: Mat<'a, L::Num>,
+        cold: bool,
         (c, c_row): (*mut L::Num, usize),
         finish: Finish<L::Num>,
     ) -> Option<Self> {
         let few = a.rows > 0 && a.rows <= FEW_TILES * L::ROWS && a.cols <= k_block::<L::Num>();
         let copies = copies_a(&a, b.rows.div_ceil(2 * L::LANES));
-        (few && a.cols == b.cols && !copies).then_some(Small { a, b, c, c_row, finish })
+        // Many rows that are a multiple of 4 KiB apart push each other out of the L1 cache before the next tile reads them.
+        let far = a.cols > FAR_TERMS && (b.col_stride * L::Num::BYTES).is_multiple_of(4096);
+        let small = Small { a, b, copies: cold && far && a.rows > L::ROWS, c, c_row, finish };
+        (few && a.cols == b.cols && !copies).then_some(small)
     }
 }
 
@@ -61,13 +68,11 @@ impl<L: Lane> Kernel for Small<'_, L> {
 
     #[inline(always)]
     fn run(self) {
-        let Small { a, b, c, c_row, finish } = self;
+        let Small { a, b, copies, c, c_row, finish } = self;
         let (m, n, k) = (a.rows, b.rows, a.cols);
         let tiles = m.div_ceil(L::ROWS);
         let (height, taller) = (m / tiles, m % tiles);
-        // Many rows that are a multiple of 4 KiB apart push each other out of the caches before the next tile reads them.
-        let far = k > FAR_TERMS && (b.col_stride * L::Num::BYTES).is_multiple_of(4096);
-        let here = b.row_stride == 1 && !(far && tiles > 1);
+        let here = b.row_stride == 1 && !copies;
         let mut packed = Scratch::<L::Num>::new(if here && L::MASKS {
             0
         } else {
@@ -160,7 +165,7 @@ unsafe fn enter<L: Lane>(
         return false;
     }
     let (n, aside) = (b.rows, set_aside::<L>(&a, b.rows));
-    let Some(small) = Small::<L>::new(a, b.row_range(0..n - aside), c, finish) else { return false };
+    let Some(small) = Small::<L>::new(a, b.row_range(0..n - aside), false, c, finish) else { return false };
     // SAFETY: the caller's.
     unsafe { L::enter(small) };
     if aside > 0 {

@@ -26,6 +26,8 @@ pub(super) struct Task<'a, T> {
     /// How far apart the output's rows start: those of the product or, if it is stored `transposed`, its columns.
     pub(super) c_row: usize,
     pub(super) transposed: bool,
+    /// Whether the factors are too many to be found in a cache near.
+    pub(super) cold: bool,
     /// Of the output: where that is the product's transpose, the column biases belong to the product's rows.
     pub(super) epilogue: Epilogue<'a, T>,
 }
