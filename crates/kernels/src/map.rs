@@ -44,6 +44,8 @@ pub trait Formula1: Copy + Send + Sync {
 
 /// The formula of a function of two numbers. The struct's fields are its parameters.
 pub trait Formula2: Copy + Send + Sync {
+    /// Whether an operand is often one number for a whole row: then loops of their own serve that, which take time to compile.
+    const BROADCAST: bool;
     /// The function's value at `(a, b)`. Mark it `#[inline(always)]`.
     fn at<T: Real>(self, a: T, b: T) -> T;
 }
@@ -85,6 +87,9 @@ impl<T: Real, F: Formula1> Kernel for Block1<'_, T, F> {
     }
 }
 
+/// So many times is a number written out that stands for a row.
+const REPEATED: usize = 128;
+
 struct Block2<'a, T, F>(F, Rows<'a, T>, Rows<'a, T>, usize, &'a mut [T]);
 impl<T: Real, F: Formula2> Kernel for Block2<'_, T, F> {
     type Output = ();
@@ -93,23 +98,35 @@ impl<T: Real, F: Formula2> Kernel for Block2<'_, T, F> {
         let Block2(f, a, b, width, dst) = self;
         for (i, dst) in dst.chunks_mut(width.max(1)).enumerate() {
             let (from_a, from_b) = (&a.numbers[i * a.row_step..], &b.numbers[i * b.row_step..]);
-            if a.step + b.step == 0 {
-                dst.fill(f.at(from_a[0], from_b[0]));
-            } else if a.step == 0 {
+            if F::BROADCAST && a.step < b.step {
                 let a = from_a[0];
                 for (d, &b) in dst.iter_mut().zip(from_b) {
                     *d = f.at(a, b);
                 }
-            } else if b.step == 0 {
+                continue;
+            }
+            if F::BROADCAST && b.step < a.step {
                 let b = from_b[0];
                 for (d, &a) in dst.iter_mut().zip(from_a) {
                     *d = f.at(a, b);
                 }
-            } else {
-                for ((d, &a), &b) in dst.iter_mut().zip(from_a).zip(from_b) {
+                continue;
+            }
+            // Two numbers give one, for all of the row.
+            let (dst, copies) = dst.split_at_mut(if a.step + b.step == 0 { 1 } else { dst.len() });
+            // One loop serves all others: one number beside a row is written out several times.
+            let mixed = !F::BROADCAST && a.step != b.step;
+            let most = if mixed { REPEATED } else { dst.len() };
+            let block =
+                if mixed { [if a.step == 0 { from_a[0] } else { from_b[0] }; REPEATED] } else { [T::ZERO; REPEATED] };
+            for (part, dst) in dst.chunks_mut(most).enumerate() {
+                let a = if mixed && a.step == 0 { &block } else { &from_a[part * most..] };
+                let b = if mixed && b.step == 0 { &block } else { &from_b[part * most..] };
+                for ((d, &a), &b) in dst.iter_mut().zip(a).zip(b) {
                     *d = f.at(a, b);
                 }
             }
+            copies.fill(dst[0]);
         }
     }
 }
@@ -157,14 +174,17 @@ macro_rules! unary {
     };
 }
 
-/// Declares a function of two numbers, as [`unary!`](crate::unary) does of one.
+/// Declares a function of two numbers, as [`unary!`](crate::unary) does of one; with `broadcast` in front one of which an operand is
+/// often one number for a whole row.
 #[macro_export]
 macro_rules! binary {
-    ($(#[$meta:meta])* $vis:vis $Name:ident $({ $($field:ident: $fty:ty),* })? ($self:ident, $a:ident: $T:ident, $b:ident) = $body:expr) => {
+    (broadcast $($rest:tt)*) => { $crate::binary!(@true $($rest)*); };
+    (@$broadcast:literal $(#[$meta:meta])* $vis:vis $Name:ident $({ $($field:ident: $fty:ty),* })? ($self:ident, $a:ident: $T:ident, $b:ident) = $body:expr) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug)]
         $vis struct $Name { $($(pub(crate) $field: $fty),*)? }
         impl $crate::map::Formula2 for $Name {
+            const BROADCAST: bool = $broadcast;
             #[inline(always)]
             fn at<$T: $crate::Real>($self, $a: $T, $b: $T) -> $T { $body }
         }
@@ -191,6 +211,7 @@ macro_rules! binary {
             }
         }
     };
+    ($($rest:tt)*) => { $crate::binary!(@false $($rest)*); };
 }
 
 /// A function of one number over a contiguous block.

@@ -30,7 +30,7 @@ impl<T: Real> Op<T> for Add {
     }
 }
 
-binary!(Formula(self, a: T, b) = a + b);
+binary!(broadcast Formula(self, a: T, b) = a + b);
 
 impl<T: Real> Tensor<T> {
     /// The sum `self + other`, element by element. The operator `+` does the same.

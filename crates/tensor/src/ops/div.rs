@@ -32,7 +32,7 @@ impl<T: Real> Op<T> for Div<T> {
     }
 }
 
-binary!(Formula(self, a: T, b) = a / b);
+binary!(broadcast Formula(self, a: T, b) = a / b);
 
 impl<T: Real> Tensor<T> {
     /// The quotient `self / other`, element by element. The operator `/` does the same.

@@ -35,7 +35,7 @@ impl<T: Real> Op<T> for Maximum<T> {
     }
 }
 
-binary!(Formula(self, a: T, b) = a.maximum(b));
+binary!(broadcast Formula(self, a: T, b) = a.maximum(b));
 
 impl<T: Real> Tensor<T> {
     /// The larger of each element and that of another tensor, or a number.

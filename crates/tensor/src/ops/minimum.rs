@@ -35,7 +35,7 @@ impl<T: Real> Op<T> for Minimum<T> {
     }
 }
 
-binary!(Formula(self, a: T, b) = a.minimum(b));
+binary!(broadcast Formula(self, a: T, b) = a.minimum(b));
 
 impl<T: Real> Tensor<T> {
     /// The smaller of each element and that of another tensor, or a number.

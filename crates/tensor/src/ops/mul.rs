@@ -28,7 +28,7 @@ impl<T: Real> Op<T> for Mul<T> {
     }
 }
 
-binary!(Formula(self, a: T, b) = a * b);
+binary!(broadcast Formula(self, a: T, b) = a * b);
 
 impl<T: Real> Tensor<T> {
     /// The product `self * other`, element by element. The operator `*` does the same.

@@ -25,7 +25,7 @@ impl<T: Real> Op<T> for Sub {
     }
 }
 
-binary!(Formula(self, a: T, b) = a - b);
+binary!(broadcast Formula(self, a: T, b) = a - b);
 
 impl<T: Real> Tensor<T> {
     /// The difference `self - other`, element by element. The operator `-` does the same.
