@@ -364,6 +364,7 @@ mod tests {
 
     unary!(Affine { scale: f64 }(self, x: T) = x * T::from_f64(self.scale) + T::ONE);
     binary!(Hypot(self, a: T, b) = (a * a + b * b).sqrt());
+    binary!(broadcast Quotient(self, a: T, b) = a / b);
 
     #[test]
     fn levels_agree_with_the_formula() {
@@ -376,6 +377,33 @@ mod tests {
             f32::block2(Hypot {}, level, Rows::one(&src), Rows::one(&src), src.len(), &mut dst);
             assert!(src.iter().zip(&dst).all(|(&x, &y)| y == Hypot {}.at(x, x)));
         }
+    }
+
+    /// Rows of neighbors and of one number, of all lengths around those of blocks and registers.
+    fn rows_agree_with_the_formula<F: Binary + Formula2>(f: F) {
+        let numbers: Vec<f32> = (0..3000).map(|i| (i * 37 % 101) as f32 - 50.5).collect();
+        for (width, steps) in (1..=REPEATED + 9)
+            .chain([2 * REPEATED, 300])
+            .flat_map(|width| [(0, 0), (0, 1), (1, 0), (1, 1)].map(|steps| (width, steps)))
+        {
+            let a = Rows { numbers: &numbers, row_step: width, step: steps.0 };
+            let b = Rows { numbers: &numbers[11..], row_step: width + 3, step: steps.1 };
+            let want = |i: usize| {
+                let at = |rows: Rows<'_, f32>| rows.numbers[i / width * rows.row_step + i % width * rows.step];
+                f.at(at(a), at(b))
+            };
+            for &level in simd::available() {
+                let mut dst = vec![0.0; 3 * width];
+                f32::block2(f, level, a, b, width, &mut dst);
+                assert!(dst.iter().enumerate().all(|(i, &y)| y == want(i)), "{width} {steps:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn rows_agree() {
+        rows_agree_with_the_formula(Hypot {});
+        rows_agree_with_the_formula(Quotient {});
     }
 
     #[test]
