@@ -101,11 +101,16 @@ struct Conv<T: Real> {
 impl<T: Real> Op<T> for Conv<T> {
     fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
         let Conv { family, x, w } = self;
+        family.weights(&grad, || family.weight(x.get(), &grad), inputs);
         inputs.add(0, || family.input(&family.names.input, &grad, w.get(), None));
-        inputs.add(1, || family.weight(x.get(), &grad));
-        if inputs.len() == 3 {
-            inputs.add(2, || family.per_channel(&grad));
-        }
+    }
+
+    fn backward_once(self: Box<Self>, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
+        let Conv { family, x, w } = *self;
+        family.weights(&grad, || family.weight(x.get(), &grad), inputs);
+        // Its gradient will be as large.
+        drop(x);
+        inputs.add(0, || family.input(&family.names.input, &grad, w.get(), None));
     }
 }
 
@@ -120,11 +125,15 @@ struct Input<T: Real> {
 impl<T: Real> Op<T> for Input<T> {
     fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
         let Input { family, y, w } = self;
+        family.weights(&grad, || family.weight(&grad, y.get()), inputs);
         inputs.add(0, || family.forward(&grad, w.get(), None, false));
-        inputs.add(1, || family.weight(&grad, y.get()));
-        if inputs.len() == 3 {
-            inputs.add(2, || family.per_channel(&grad));
-        }
+    }
+
+    fn backward_once(self: Box<Self>, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
+        let Input { family, y, w } = *self;
+        family.weights(&grad, || family.weight(&grad, y.get()), inputs);
+        drop(y);
+        inputs.add(0, || family.forward(&grad, w.get(), None, false));
     }
 }
 
@@ -187,6 +196,14 @@ impl Family {
         });
         let saved = || Weight { family: self.clone(), x: Saved::for_input(y, x), y: Saved::for_input(x, y) };
         Tensor::from_op(&self.names.weight, value, &[x, y], saved)
+    }
+
+    /// The gradients of the weights and of the bias, which are inputs 1 and 2 of the map and its transpose.
+    fn weights<T: Real>(&self, grad: &Tensor<T>, weight: impl FnOnce() -> Tensor<T>, inputs: &mut Inputs<'_, T>) {
+        inputs.add(1, weight);
+        if inputs.len() == 3 {
+            inputs.add(2, || self.per_channel(grad));
+        }
     }
 
     /// The sum over all but the channels: the gradient of a bias.
