@@ -1,7 +1,8 @@
 //! Measures the three passes of convolution on the shapes of a small net and a residual net.
 //!
 //! `cargo run --release -p chainrule-kernels --example conv_rate [SECONDS] [NAME]` prints, for each shape and pass, the shortest
-//! time in milliseconds and the rate in GFLOP/s, counted as a direct convolution. NAME selects shapes by a part of their name.
+//! time in milliseconds and the rate in GFLOP/s, counted as a direct convolution. NAME selects shapes by a part of their name, or
+//! is one: `"8x3->64 64^2 7x7 s2 p3 d1 g1"`.
 //! `benches/conv_torch.py` runs it and puts PyTorch's times beside.
 
 use std::hint::black_box;
@@ -67,11 +68,21 @@ fn numbers(len: usize) -> Vec<f32> {
     (0..len as u64).map(|i| (i.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40) as f32 / (1 << 24) as f32 - 0.5).collect()
 }
 
+/// The convolution that has this name.
+fn named(name: &str) -> Option<[usize; 9]> {
+    let numbers = name.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect::<Vec<_>>();
+    let [batch, inputs, outputs, size, _, kernel, _, stride, padding, dilation, groups] = numbers[..] else {
+        return None;
+    };
+    Some([batch, inputs, outputs, size, kernel, stride, padding, dilation, groups])
+}
+
 fn main() {
     let seconds = std::env::args().nth(1).map_or(0.3, |s| s.parse().expect("seconds as a number"));
     let filter = std::env::args().nth(2).unwrap_or_default();
     println!("{:<40}{:>20}{:>20}{:>20}", "ms, GFLOP/s", "forward", "input_grad", "weight_grad");
-    for [batch, in_channels, out_channels, size, kernel, stride, padding, dilation, groups] in SHAPES {
+    let shapes = named(&filter).map_or(SHAPES.to_vec(), |shape| vec![shape]);
+    for [batch, in_channels, out_channels, size, kernel, stride, padding, dilation, groups] in shapes {
         let twice = |n: usize| [n, n];
         let geometry = Conv2d {
             batch,

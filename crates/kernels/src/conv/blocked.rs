@@ -50,10 +50,13 @@ pub(super) fn forward<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], finish: s
     let (group_in, group_out) = (geometry.group_in(), geometry.group_out());
     let (plane, inner) = (oh * ow, group_in * geometry.taps());
     let (together, count) = blocks(geometry, plane);
-    let stands = standing::applies(together * plane, ow, geometry.stride, group_out, inner);
+    let is_padded = geometry.padding != [0, 0];
+    // A stride splits rows; planes without padding need no copy to be read where they stand.
+    let copies = geometry.batch * group_in * geometry.input[0] * (geometry.stride[1] - usize::from(is_padded));
+    let task = standing::Task { windows: [geometry.batch, oh, ow], copies, outputs: group_out, terms: inner };
+    let stands = task.stands();
     let (layout, shifts) = if stands { standing::inputs(geometry) } else { inputs(geometry) };
-    // Planes without padding need no copy.
-    let in_place = stands && geometry.padding == [0, 0];
+    let in_place = stands && !is_padded;
     let distance = if in_place { size } else { layout.len() };
     let sample_distance = distance * if in_place { geometry.in_channels } else { group_in };
     let bases = bases(group_in, distance, &shifts);
@@ -137,8 +140,9 @@ fn phases<T: Element>(geometry: &Conv2d, w: &[T], together: usize) -> Vec<Phase<
             }
         });
         let bases = bases(group_out, layout.len(), &shifts);
-        let stands = standing::applies(together * rows * columns, columns, [1, 1], group_in, inner);
-        let starts = stands.then(|| {
+        let windows = [geometry.batch, rows, columns];
+        let task = standing::Task { windows, copies: 0, outputs: group_in, terms: inner };
+        let starts = task.stands().then(|| {
             weights = standing::turned(&weights, group_in, inner);
             standing::starts([together, rows, columns], [group_out * layout.len(), layout.pitch, 1])
         });

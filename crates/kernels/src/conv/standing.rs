@@ -6,7 +6,7 @@
 //!
 //! A tile takes the windows one by one and spreads each number over a register, so it does not matter how far they are from each other:
 //! planes are not split by the stride, no window is packed, and short rows leave nothing empty. What it costs is turning the
-//! weights while they are packed and the output while it is stored: little, where there are many windows and long sums.
+//! weights while they are packed and the output while it is stored: little, where there are many windows and long sums. [`Task`] weighs that.
 
 use std::ops::Range;
 
@@ -17,20 +17,34 @@ use crate::gemm::{Element, Epilogue, Lane, MAX_LANES, Mat, MatsMut, RowsApart, S
 use crate::simd::{self, Level};
 use crate::{Buffer, Real, parallel};
 
-/// The fewest windows: enough for tiles of nearly full height, and to make up for turning the weights.
-const WINDOWS: usize = 72;
-/// The fewest terms that make up for turning the output: where rows of windows are shorter than a register, and where others
-/// would have to be split by a stride.
-const TERMS: [usize; 2] = [96, 512];
 /// Terms of the weights that are turned at once.
 const TURNED: usize = 128;
 
-/// Whether sums of `terms` for windows in rows of `columns` take less time so than with the windows side by side. `stride` is the
-/// distance of neighboring windows.
-pub(super) fn applies(windows: usize, columns: usize, stride: [usize; 2], outputs: usize, terms: usize) -> bool {
-    let full = outputs.next_multiple_of(MAX_LANES);
-    let long = columns < MAX_LANES && terms >= TERMS[0] || stride != [1, 1] && terms >= TERMS[1];
-    simd::level() != Level::Portable && long && windows >= WINDOWS && 4 * outputs >= 3 * full
+/// What decides between windows that are read where they stand and windows that stand side by side in planes that are split by the stride.
+pub(super) struct Task {
+    /// Samples, and rows and columns of windows of each.
+    pub(super) windows: [usize; 3],
+    /// Rows of planes that need not be copied, or pieces of rows, where the windows stand.
+    pub(super) copies: usize,
+    /// Output channels.
+    pub(super) outputs: usize,
+    /// Terms of each sum.
+    pub(super) terms: usize,
+}
+
+impl Task {
+    /// Whether windows that are read where they stand take less time. What each way does and the other does not is counted in the time of a
+    /// multiplication and addition, as fitted to 286 convolutions of all kinds.
+    pub(super) fn stands(&self) -> bool {
+        let &Task { windows: [samples, rows, columns], copies, outputs, terms } = self;
+        let (windows, full) = (samples * rows * columns, outputs.next_multiple_of(MAX_LANES));
+        // Rows of windows that are shorter than a register are packed one by one.
+        let packed = if columns < MAX_LANES { terms * samples * rows } else { 0 };
+        let saved = 500 * copies + 80 * packed;
+        let turned = 25 * terms * full + 15 * outputs * windows;
+        let read = (4 + full - outputs) * terms * windows;
+        simd::level() != Level::Portable && saved > turned + read
+    }
 }
 
 /// Windows as the rows of a factor whose sums run over their elements: element `p` of window `i` stands at `starts[i] + moves[p]`.
