@@ -17,23 +17,26 @@ use crate::{Accum, Buffer, Real, parallel};
 /// Channels of a piece of work, at most: whole registers of products for any window.
 const CHANNELS: usize = 32;
 
-/// Terms of the sums, at least, that make up for adding up the products.
-const TERMS: usize = 64;
-
-/// Without a stride, the most windows: with more, what other paths make of the weights is worth its while.
-const FEW: usize = 64;
-
-/// Whether this path computes the gradient of the input in less time than others.
+/// Whether this path computes the gradient of the input in less time than `blocked`. What each of them does for a sample and a group is counted
+/// in the time of a multiplication and addition, as fitted to 300 convolutions of all kinds.
 pub(super) fn applies(geometry: &Conv2d) -> bool {
-    let (group_in, group_out) = (geometry.group_in(), geometry.group_out());
-    let ([height, width], full) = (geometry.output(), group_in.next_multiple_of(MAX_LANES));
-    let few = geometry.batch * height * width <= FEW;
-    // Registers that are not full of channels cost as much as those that are.
-    let long = (geometry.stride != [1, 1] || few) && group_out * group_in >= TERMS * full;
-    // Others would copy each number of such short rows once for each element of the windows; and without padding there are
-    // fewer windows than inputs, which they sum up.
-    let short = geometry.input[1] < MAX_LANES && 4 * group_in < 3 * full && group_out >= MAX_LANES;
-    long || short && 2 * geometry.input_plane() >= 3 * height * width
+    let Conv2d { input: [height, width], stride, .. } = *geometry;
+    let (group_in, group_out, taps) = (geometry.group_in(), geometry.group_out(), geometry.taps());
+    let ([oh, ow], phases) = (geometry.output(), stride[0] * stride[1]);
+    let weights = group_in * group_out * taps;
+    // Rows of windows that are shorter than a register are packed one by one; with a stride, outputs are put in place one by one.
+    let packed = if width / stride[1] < MAX_LANES { group_out * taps * height / stride[0] } else { 0 };
+    let placed = if phases > 1 { group_in * height * stride[1] } else { 0 };
+    let blocked = weights * (height * width / phases)
+        + 60 * weights / geometry.batch
+        + 800 * group_out * oh
+        + 50 * packed
+        + 500 * placed
+        + 25_000 * phases;
+    // Registers of channels, full or not, are turned, added up and turned back.
+    let registers = group_in.div_ceil(MAX_LANES);
+    let scattered = (weights + 170 * registers * taps) * oh * ow + 160 * registers * height * width + 5_000;
+    scattered < blocked
 }
 
 /// [`input_grad`](super::input_grad) where this path [`applies`]. Pieces: some channels of a sample.
