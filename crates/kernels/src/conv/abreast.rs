@@ -31,8 +31,9 @@ const PLANE: usize = 64 * 64;
 
 /// Whether this path computes a depthwise geometry.
 pub(super) fn applies(geometry: &Conv2d) -> bool {
-    let [height, width] = geometry.output();
-    geometry.in_channels >= CHANNELS && geometry.input_plane() <= PLANE && height * width <= PLANE
+    let ([height, width], [down, right]) = (geometry.output(), geometry.stride);
+    // What a stride passes over is read once on either path, but other registers would not be full.
+    geometry.in_channels >= CHANNELS && geometry.input_plane() <= PLANE * down * right && height * width <= PLANE
 }
 
 /// Outputs that the same window elements reach, at every `step`-th row and column from `place` on.
