@@ -107,8 +107,11 @@ impl Cut {
     ///
     /// Cuts others in two until there are enough, or they would become too small: across the rows if only `a` has to be
     /// packed (each task packs its own rows once), across the columns if only `b` has, else across the longer side.
-    fn new(batch: usize, size: Size, packs_a: bool, packs_b: bool) -> Cut {
+    ///
+    /// Rows that stand apart are cut only where high tiles, which read them there, take them all.
+    fn new(batch: usize, size: Size, packs_a: bool, packs_b: bool, rows_apart: bool) -> Cut {
         let Size { m, n, .. } = size;
+        let fill_tiles = |rows: usize| !rows_apart || rows.div_ceil(LEAST_ROWS) * (LEAST_ROWS - 2) <= rows;
         let work = size.cost();
         if batch == 1 && work >= LARGE && m.max(n) >= parallel::threads() * STRIP {
             let strips = parallel::threads();
@@ -128,7 +131,8 @@ impl Cut {
                 (true, false) => rows >= 2 * GOOD_ROWS || cols < 2 * COL_UNIT,
                 (false, true) => rows > cols && cols < 2 * GOOD_COLS,
                 _ => rows > cols || cols < 2 * COL_UNIT,
-            };
+            } && fill_tiles(rows / 2)
+                && fill_tiles(rows.div_ceil(2));
             if cut_rows && rows < 2 * LEAST_ROWS || !cut_rows && cols < 2 * COL_UNIT {
                 break;
             }
@@ -314,7 +318,7 @@ fn run<T: Element, A: Source<T>, B: Source<T>>(
     let rows_apart = a.rows_apart(0..0, 0..0).is_some();
     let packs_a = !rows_apart && a.in_place().is_none_or(|a| copies_a(&a, n.div_ceil(COL_UNIT)));
     let packs_b = rows_apart || b.in_place().is_none_or(|b| b.row_stride != 1);
-    let cut = Cut::new(outputs, size, packs_a, packs_b);
+    let cut = Cut::new(outputs, size, packs_a, packs_b, rows_apart);
     let (c, parts) = (&*c, cut.rows * cut.cols);
     let cold = outputs > slices && outputs / slices * n * k * T::BYTES >= COLD;
     let tasks = outputs * parts;
