@@ -24,6 +24,8 @@ const COL_UNIT: usize = 32;
 const TASK: usize = 7 << 16;
 /// Multiplications in the time that it takes to read a number from the third-level cache.
 const READ: usize = 2;
+/// Multiplications in the time that it takes to write a number of the output.
+const WRITE: usize = 5;
 /// Tasks wanted of a product that is large enough.
 const TASKS: usize = 16;
 /// Tasks that are cut to save packing keep at least so many rows or columns.
@@ -67,9 +69,10 @@ impl Size {
         self.m * self.n * self.k
     }
 
-    /// What the product costs, in multiplications: with few rows, most of the time goes into reading the other factor.
+    /// What the product costs, in multiplications: with few rows, most of the time goes into reading the other factor, and
+    /// with few terms into writing the output.
     fn cost(self) -> usize {
-        self.work() + READ * self.k * (self.m + self.n)
+        self.work() + READ * self.k * (self.m + self.n) + WRITE * self.m * self.n
     }
 
     /// Into how many slices the sums are cut.
