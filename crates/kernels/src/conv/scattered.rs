@@ -17,6 +17,9 @@ use crate::{Accum, Buffer, Real, parallel};
 /// Channels of a piece of work, at most: whole registers of products for any window.
 const CHANNELS: usize = 32;
 
+/// Numbers that the caches near a core hold, about.
+const CACHED: usize = 1 << 20;
+
 /// Whether this path computes the gradient of the input in less time than `blocked`. What each of them does for a sample and a group is counted
 /// in the time of a multiplication and addition, as fitted to 300 convolutions of all kinds.
 pub(super) fn applies(geometry: &Conv2d) -> bool {
@@ -33,9 +36,12 @@ pub(super) fn applies(geometry: &Conv2d) -> bool {
         + 50 * packed
         + 500 * placed
         + 25_000 * phases;
+    // Products that leave the L2 cache are fetched again; but so are gradients in the other way, where they leave it.
+    let far = oh * ow * group_in.min(CHANNELS) * taps > CACHED && oh * ow * group_out < CACHED / 2;
+    let fetched = if far { 25 * group_in * taps } else { 0 };
     // Registers of channels, full or not, are turned, added up and turned back.
     let registers = group_in.div_ceil(MAX_LANES);
-    let scattered = (weights + 170 * registers * taps) * oh * ow + 160 * registers * height * width + 5_000;
+    let scattered = (weights + fetched + 170 * registers * taps) * oh * ow + 160 * registers * height * width + 5_000;
     scattered < blocked
 }
 
