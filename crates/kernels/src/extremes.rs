@@ -2,7 +2,7 @@
 //!
 //! They have been found before (see [`reduce`](crate::reduce)), so it is enough to compare, many numbers at once.
 
-use crate::parallel::{self, Strip};
+use crate::parallel;
 use crate::simd::{self, Kernel};
 use crate::{Real, lanes};
 
@@ -71,13 +71,15 @@ impl<T: Real> Kernel for InRows<'_, T> {
 
 fn in_columns_impl<T: Real>(x: &[T], rows: usize, cols: usize, found: &[T], places: &mut [usize]) {
     assert!(x.len() == places.len() * rows && found.len() == places.len(), "extremes: the lengths do not fit");
+    assert!(u32::try_from(rows).is_ok(), "extremes: a column of {rows} numbers is too long");
     if places.is_empty() {
         return;
     }
-    let width = (PIECE / rows.max(1)).next_multiple_of(GROUP).max(GROUP);
-    parallel::for_each_strip(places, 1, cols, width, |matrix, places| {
-        let (x, found) = (&x[matrix * rows * cols..], &found[matrix * cols..]);
-        simd::dispatch(InColumns { x, rows, cols, found, places });
+    // Whole groups of columns, or as many whole matrices.
+    let unit = cols.min(GROUP);
+    let piece = (PIECE / rows.max(1)).next_multiple_of(unit).max(unit);
+    parallel::for_each_chunk(places, piece, |i, places| {
+        simd::dispatch(InColumns { x, rows, cols, start: i * piece, found: &found[i * piece..], places });
     });
 }
 
@@ -85,23 +87,60 @@ struct InColumns<'a, T> {
     x: &'a [T],
     rows: usize,
     cols: usize,
+    /// The first of these columns, counted through all matrices.
+    start: usize,
     found: &'a [T],
-    places: Strip<'a, usize>,
+    places: &'a mut [usize],
 }
 impl<T: Real> Kernel for InColumns<'_, T> {
     type Output = ();
     #[inline(always)]
-    fn run(mut self) {
-        let columns = self.places.columns();
-        let places = self.places.row(0, columns.clone());
-        places.fill(0);
-        // From the last row to the first, which has the last word.
-        for row in (0..self.rows).rev() {
-            let x = &self.x[row * self.cols..][columns.clone()];
-            for ((place, &x), &found) in places.iter_mut().zip(x).zip(&self.found[columns.clone()]) {
-                *place = if is(x, found) { row } else { *place };
-            }
+    fn run(self) {
+        let InColumns { x, rows, cols, start, mut found, mut places } = self;
+        let (mut matrix, mut column) = (start / cols, start % cols);
+        while !places.is_empty() {
+            let width = places.len().min(cols - column);
+            let x = &x[matrix * rows * cols + column..];
+            let (part, rest) = places.split_at_mut(width);
+            in_matrix(x, rows, cols, found, part);
+            (matrix, column, places, found) = (matrix + 1, 0, rest, &found[width..]);
         }
+    }
+}
+
+/// The first columns of a matrix, side by side in registers: of the blocks the last one may overlap the one before.
+#[inline(always)]
+fn in_matrix<T: Real>(x: &[T], rows: usize, cols: usize, found: &[T], places: &mut [usize]) {
+    const HALF: usize = lanes::LANES / 2;
+    let width = places.len();
+    if width >= lanes::LANES {
+        for at in (0..width).step_by(lanes::LANES).map(|at| at.min(width - lanes::LANES)) {
+            beside::<T, { lanes::LANES }>(&x[at..], rows, cols, &found[at..], &mut places[at..]);
+        }
+    } else if width >= HALF {
+        for at in [0, width - HALF] {
+            beside::<T, HALF>(&x[at..], rows, cols, &found[at..], &mut places[at..]);
+        }
+    } else {
+        for (at, (place, &found)) in places.iter_mut().zip(found).enumerate() {
+            *place = (0..rows).position(|row| is(x[row * cols + at], found)).unwrap_or(0);
+        }
+    }
+}
+
+#[inline(always)]
+fn beside<T: Real, const WIDTH: usize>(x: &[T], rows: usize, cols: usize, found: &[T], places: &mut [usize]) {
+    let (mut first, mut wanted) = ([0u32; WIDTH], [T::ZERO; WIDTH]);
+    wanted.copy_from_slice(&found[..WIDTH]);
+    // From the last row to the first, which has the last word.
+    for row in (0..rows).rev() {
+        let x = &x[row * cols..][..WIDTH];
+        for i in 0..WIDTH {
+            first[i] = if is(x[i], wanted[i]) { row as u32 } else { first[i] };
+        }
+    }
+    for (place, first) in places[..WIDTH].iter_mut().zip(first) {
+        *place = first as usize;
     }
 }
 
@@ -135,7 +174,17 @@ mod tests {
 
     #[test]
     fn all_sizes_agree_with_the_definition() {
-        for (matrices, rows, cols) in [(1, 1, 1), (3, 2, 5), (2, 70, 64), (1, 300, 200), (5, 3, 1000), (1, 2, 70_000)] {
+        for (matrices, rows, cols) in [
+            (1, 1, 1),
+            (3, 2, 5),
+            (230, 19, 2),
+            (900, 9, 11),
+            (70, 33, 23),
+            (2, 70, 64),
+            (1, 300, 200),
+            (5, 3, 1000),
+            (1, 2, 70_000),
+        ] {
             check(matrices, rows, cols);
         }
         in_rows::<f32>(&[], 3, &[], &mut []);

@@ -11,7 +11,7 @@ use std::marker::PhantomData;
 
 use crate::merged::{Merged, Outer};
 use crate::{Buffer, Real, View, parallel, simd};
-use loops::{Compensate, Fold, FoldRows, FoldRuns, Maximum, Minimum, Product, Sum};
+use loops::{Apart, Compensate, Fold, FoldApart, FoldRows, FoldRuns, Maximum, Minimum, Product, Sum};
 
 concrete! {
     <T> trait ReduceKernels;
@@ -47,6 +47,8 @@ struct Loops<T> {
     combine: fn(T, T) -> T,
     /// Folds runs of some length, so many numbers apart, into one number each.
     runs: fn(&[T], usize, usize, &mut [T]),
+    /// Folds lines whose numbers stand apart into one number each.
+    apart: fn(&[T], Apart<'_>, &mut [T]),
     /// Folds rows into one.
     rows: fn(&[&[T]], &mut [T]),
     /// Folds the totals of some rows into those of all, where the second may keep what rounding drops.
@@ -58,6 +60,7 @@ fn reduce_with<T: Real, F: Fold>(src: View<'_, T>, kept: usize, out: &mut [T]) {
         identity: F::identity(),
         combine: F::combine,
         runs: |from, row, length, out| simd::dispatch(FoldRuns { from, row, length, out, fold: PhantomData::<F> }),
+        apart: |data, lines, out| simd::dispatch(FoldApart { data, lines, out, fold: PhantomData::<F> }),
         rows: |rows, out| simd::dispatch(FoldRows { rows, out, fold: PhantomData::<F> }),
         compensated: |totals, lost, block| simd::dispatch(Compensate(totals, lost, block, PhantomData::<F>)),
     };
@@ -165,7 +168,7 @@ fn reduce<T: Real>(loops: &Loops<T>, src: View<'_, T>, kept: usize, out: &mut [T
     let (runs, run, run_stride) = reduced.split_inner();
     let contiguous = run_stride == 1 || run == 1;
     let (_, width, column) = kept.split_inner();
-    if column == 1 && width >= 8 && !contiguous {
+    if column == 1 && width >= 8 && (!contiguous || length == 1) {
         return columns(loops, data, &kept, reduced.all(), out);
     }
     let work = |start: usize, out: &mut [T]| {
@@ -174,6 +177,9 @@ fn reduce<T: Real>(loops: &Loops<T>, src: View<'_, T>, kept: usize, out: &mut [T
             return segments(&kept, start, out, |offset, out| {
                 (loops.runs)(&data[offset..], column, run, out);
             });
+        }
+        if (!contiguous || run < SHORT) && length <= BLOCK && out.len() >= loops::LINES {
+            return (loops.apart)(data, Apart { kept: &kept, reduced: &reduced, start }, out);
         }
         for (i, out) in out.iter_mut().enumerate() {
             let data = &data[kept.all().offset(start + i)..];
@@ -220,11 +226,14 @@ fn columns<T: Real>(loops: &Loops<T>, data: &[T], kept: &Merged, reduced: Outer<
     let pieces = length.div_ceil(per_piece);
     if out.len() >= 2 * STRIP || pieces == 1 {
         let work = |start: usize, out: &mut [T]| {
+            let mut scratch = Scratch::new();
             segments(kept, start, out, |at, out| {
-                fold_rows(loops, length, &|row| &data[at + reduced.offset(row)..], out)
+                fold_rows(loops, length, &|row| &data[at + reduced.offset(row)..], out, &mut scratch)
             });
         };
-        let columns = (PIECE / length).next_multiple_of(STRIP).max(STRIP);
+        // Whole strips, or as many whole matrices: where one is cut, two ends of it are left.
+        let unit = if width < STRIP { width } else { STRIP };
+        let columns = (PIECE / length).next_multiple_of(unit).max(unit);
         if out.len() * length <= PIECE {
             return work(0, out);
         }
@@ -235,15 +244,33 @@ fn columns<T: Real>(loops: &Loops<T>, data: &[T], kept: &Merged, reduced: Outer<
         let mut partial = Buffer::<T>::unspecified(pieces * width);
         parallel::for_each_chunk(&mut partial, width, |p, out| {
             let start = p * per_piece;
-            fold_rows(loops, per_piece.min(length - start), &|row| &data[reduced.offset(start + row)..], out);
+            let row_at = |row: usize| &data[reduced.offset(start + row)..];
+            fold_rows(loops, per_piece.min(length - start), &row_at, out, &mut Scratch::new());
         });
-        fold_rows(loops, pieces, &|row| &partial[row * width..], out);
+        fold_rows(loops, pieces, &|row| &partial[row * width..], out, &mut Scratch::new());
+    }
+}
+
+/// What [`fold_rows`] needs beside its output. For a few short rows, filling it with zeros would take longer than they do.
+struct Scratch<T> {
+    lost: [T; STRIP],
+    block: [T; STRIP],
+}
+
+impl<T: Real> Scratch<T> {
+    fn new() -> Self {
+        Scratch { lost: [T::ZERO; STRIP], block: [T::ZERO; STRIP] }
     }
 }
 
 /// Folds the first numbers of `rows` rows into `out`, in strips that stay in the first-level cache.
-fn fold_rows<'a, T: Real>(loops: &Loops<T>, rows: usize, row_at: &dyn Fn(usize) -> &'a [T], out: &mut [T]) {
-    let (mut lost, mut block) = ([T::ZERO; STRIP], [T::ZERO; STRIP]);
+fn fold_rows<'a, T: Real>(
+    loops: &Loops<T>,
+    rows: usize,
+    row_at: &dyn Fn(usize) -> &'a [T],
+    out: &mut [T],
+    Scratch { lost, block }: &mut Scratch<T>,
+) {
     for (strip, out) in out.chunks_mut(STRIP).enumerate() {
         let width = out.len();
         let mut group = [&[][..]; ROWS];
@@ -254,7 +281,9 @@ fn fold_rows<'a, T: Real>(loops: &Loops<T>, rows: usize, row_at: &dyn Fn(usize) 
             }
             if start == 0 {
                 (loops.rows)(group, out);
-                lost[..width].fill(T::ZERO);
+                if rows > ROWS {
+                    lost[..width].fill(T::ZERO);
+                }
             } else {
                 (loops.rows)(group, &mut block[..width]);
                 (loops.compensated)(out, &mut lost[..width], &block[..width]);
@@ -267,6 +296,7 @@ fn fold_rows<'a, T: Real>(loops: &Loops<T>, rows: usize, row_at: &dyn Fn(usize) 
 mod tests {
     use super::*;
     use crate::view::Index;
+    use rand::{RngExt, SeedableRng, rngs::SmallRng};
 
     /// The plain definition, in `f64`.
     fn reference(
@@ -314,6 +344,33 @@ mod tests {
             assert_eq!(out, reference(&data, shape, strides, kept, f64::max, f64::NEG_INFINITY));
             minimum(view, kept, &mut out);
             assert_eq!(out, reference(&data, shape, strides, kept, f64::min, f64::INFINITY));
+        }
+    }
+
+    #[test]
+    fn random_dimensions_agree_with_the_definition() {
+        let mut rng = SmallRng::seed_from_u64(5);
+        let data: Vec<f64> = (0..1 << 20).map(|_| rng.random::<f64>() - 0.5).collect();
+        for _ in 0..300 {
+            // Three dimensions in any order in memory, one or two of them reduced.
+            let shape: [usize; 3] = std::array::from_fn(|_| [1, 2, 3, 5, 8, 17, 40, 101][rng.random_range(0..8)]);
+            let mut order = [0, 1, 2];
+            order.swap(0, rng.random_range(0..3));
+            order.swap(1, rng.random_range(1..3));
+            let (mut strides, mut size) = ([0; 3], 1);
+            for d in order {
+                (strides[d], size) = (size, size * shape[d]);
+            }
+            let kept = rng.random_range(1..3);
+            let (rows, view) = (shape[..kept].iter().product(), View::new(&data, &shape, &strides));
+            let mut out = vec![f64::NAN; rows];
+            sum(view, kept, &mut out);
+            for (a, b) in out.iter().zip(reference(&data, &shape, &strides, kept, |a, b| a + b, 0.0)) {
+                assert!((a - b).abs() <= 1e-9, "sum of {shape:?} {strides:?}, {kept} kept: {a} is not {b}");
+            }
+            maximum(view, kept, &mut out);
+            let want = reference(&data, &shape, &strides, kept, f64::max, f64::NEG_INFINITY);
+            assert_eq!(out, want, "maximum of {shape:?} {strides:?}, {kept} kept");
         }
     }
 

@@ -12,7 +12,7 @@ impl<T: Real> Tensor<T> {
     /// If there is no such dimension, or it is empty while there are lines.
     #[track_caller]
     pub fn argmax(&self, dim: impl Into<Dims>) -> Vec<usize> {
-        self.positions("argmax", dim.into(), reduce::maximum)
+        self.extremes("argmax", dim.into(), reduce::maximum).1
     }
 
     /// The index of the smallest element of each line along one dimension, lines in row-major order of the other
@@ -22,23 +22,23 @@ impl<T: Real> Tensor<T> {
     /// If there is no such dimension, or it is empty while there are lines.
     #[track_caller]
     pub fn argmin(&self, dim: impl Into<Dims>) -> Vec<usize> {
-        self.positions("argmin", dim.into(), reduce::minimum)
+        self.extremes("argmin", dim.into(), reduce::minimum).1
     }
 
-    /// Where `find` finds its number along a dimension.
+    /// What `find` finds along a dimension, which stays with size 1, untracked, and where.
     #[track_caller]
-    fn positions(&self, op: &str, dim: Dims, find: fn(View<'_, T>, usize, &mut [T])) -> Vec<usize> {
+    pub(crate) fn extremes(&self, op: &str, dim: Dims, find: fn(View<'_, T>, usize, &mut [T])) -> (Self, Vec<usize>) {
         let dim = dim.resolve_one(op, self.rank().max(1));
         if self.rank() == 0 {
-            return vec![0];
+            return (self.detach(), vec![0]);
         }
         let length = self.shape()[dim];
-        let mut found = vec![0; self.shape().iter().enumerate().filter(|(d, _)| *d != dim).map(|(_, n)| n).product()];
+        let values = reduce_dims(self, &[dim], true, find);
+        let mut found = vec![0; values.numel()];
         if self.numel() == 0 {
             assert!(found.is_empty(), "{op}: dimension {dim} of shape {} is empty", self.shape());
-            return found;
+            return (values, found);
         }
-        let values = reduce_dims(self, &[dim], false, find);
         let side_by_side: usize = self.shape()[dim + 1..].iter().product();
         if stands_apart(self, dim) {
             extremes::in_columns(&self.to_slice(), length, side_by_side, &values.to_slice(), &mut found);
@@ -46,7 +46,7 @@ impl<T: Real> Tensor<T> {
             let lines = crate::no_grad(|| self.with_last(dim));
             extremes::in_rows(&lines.to_slice(), length, &values.to_slice(), &mut found);
         }
-        found
+        (values, found)
     }
 
     /// The dimension as the last one, the others in their order.

@@ -18,7 +18,7 @@ const SHARED_NUMBERS: usize = 1 << 20;
 
 /// Whether this path computes the geometry.
 pub(super) fn applies(geometry: &Conv2d) -> bool {
-    geometry.kernel == [1, 1] && geometry.padding == [0, 0] && geometry.group_in() > 1
+    geometry.kernel == [1, 1] && geometry.padding == [0, 0] && !super::depthwise::applies(geometry)
 }
 
 /// The pixels of `x` that a stride meets, plane by plane.

@@ -117,9 +117,8 @@ impl<'a, T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Tiled<'a, T, 
 
     /// The task as a matrix and a vector, or a few, if it has few columns or rows and the matrix can be read in place.
     #[inline(always)]
-    fn as_vectors(&self) -> Option<gemv::Vectors<'_, L>> {
+    fn as_vectors(&self, (a, b): (Mat<'a, T>, Mat<'a, T>)) -> Option<gemv::Vectors<'a, L>> {
         let task = &self.task;
-        let (a, b) = task.standing(self.a, self.b).filter(|_| !task.transposed)?;
         let (rows, cols) = (task.rows.len(), task.cols.len());
         let column = cols == 1 && rows > 1 || gemv::serves_columns::<L>(&a, cols);
         let (m, x) = if column || cols == 1 { (a, b) } else { (b, a) };
@@ -137,9 +136,8 @@ impl<'a, T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Tiled<'a, T, 
 
     /// The task as a small product, if it is one.
     #[inline(always)]
-    fn as_small(&self) -> Option<Small<'_, L>> {
+    fn as_small(&self, (a, b): (Mat<'a, T>, Mat<'a, T>)) -> Option<Small<'a, L>> {
         let task = &self.task;
-        let (a, b) = task.standing(self.a, self.b).filter(|_| !task.transposed)?;
         let c = task.place(task.rows.start, task.cols.start);
         Small::new(a, b, task.cold, (c, task.c_row), task.finish(&task.ks, task.rows.start, task.cols.start))
     }
@@ -239,13 +237,15 @@ impl<T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Kernel for Tiled<
 
     #[inline(always)]
     fn run(self) {
-        if let Some(vectors) = self.as_vectors() {
-            // SAFETY: we run inside `L::enter`; the rest `new` was promised.
-            return unsafe { L::enter(vectors) };
-        }
-        if let Some(small) = self.as_small() {
-            // SAFETY: as above.
-            return unsafe { L::enter(small) };
+        if let Some(factors) = self.task.standing(self.a, self.b).filter(|_| !self.task.transposed) {
+            if let Some(vectors) = self.as_vectors(factors) {
+                // SAFETY: we run inside `L::enter`; the rest `new` was promised.
+                return unsafe { L::enter(vectors) };
+            }
+            if let Some(small) = self.as_small(factors) {
+                // SAFETY: as above.
+                return unsafe { L::enter(small) };
+            }
         }
         let Task { rows, cols, .. } = &self.task;
         let tiles = Tiles::new(rows, L::ROWS, self.task.ks.len().min(k_block::<T>()) * T::BYTES);

@@ -2,6 +2,8 @@
 
 use std::marker::PhantomData;
 
+use super::ROWS;
+use crate::merged::Merged;
 use crate::simd::Kernel;
 use crate::{Real, lanes};
 
@@ -134,6 +136,62 @@ impl<T: Real, F: Fold> Kernel for FoldRuns<'_, T, F> {
     fn run(self) {
         for (i, out) in self.out.iter_mut().enumerate() {
             *out = fold_run::<T, F>(&self.from[i * self.row..][..self.length]);
+        }
+    }
+}
+
+/// Lines that are folded at once where their numbers stand apart, so that no step waits for the one before.
+pub(super) const LINES: usize = 8;
+
+/// Lines along the reduced dimensions, one for each position in the kept ones, from position `start` on.
+pub(super) struct Apart<'a> {
+    pub(super) kept: &'a Merged,
+    pub(super) reduced: &'a Merged,
+    pub(super) start: usize,
+}
+
+/// `out[i] = fold of line start + i`.
+pub(super) struct FoldApart<'a, T, F> {
+    pub(super) data: &'a [T],
+    pub(super) lines: Apart<'a>,
+    pub(super) out: &'a mut [T],
+    pub(super) fold: PhantomData<F>,
+}
+impl<T: Real, F: Fold> Kernel for FoldApart<'_, T, F> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let FoldApart { data, lines: Apart { kept, reduced, start }, out, .. } = self;
+        let (outer, width, column) = kept.split_inner();
+        let (runs, length, step) = reduced.split_inner();
+        let (mut row, mut at) = (start / width, start % width);
+        let mut offset = outer.offset(row);
+        for out in out.chunks_mut(LINES) {
+            // Where each line begins; those that are missing at the end are the first once more.
+            let mut begin = [offset + at * column; LINES];
+            for begin in &mut begin[..out.len()] {
+                *begin = offset + at * column;
+                at += 1;
+                if at == width {
+                    (row, at) = (row + 1, 0);
+                    offset = outer.offset(row);
+                }
+            }
+            let (mut totals, mut lost) = ([F::identity::<T>(); LINES], [T::ZERO; LINES]);
+            for run in (0..runs.len()).map(|run| runs.offset(run)) {
+                for first in (0..length).step_by(ROWS) {
+                    let mut folded = [F::identity::<T>(); LINES];
+                    for j in first..length.min(first + ROWS) {
+                        for i in 0..LINES {
+                            folded[i] = F::combine(folded[i], data[begin[i] + run + j * step]);
+                        }
+                    }
+                    for i in 0..LINES {
+                        F::compensated(&mut totals[i], &mut lost[i], folded[i]);
+                    }
+                }
+            }
+            out.copy_from_slice(&totals[..out.len()]);
         }
     }
 }

@@ -49,17 +49,17 @@ impl<T: Real> Op<T> for Along {
     }
 }
 
-/// The extremum of each line along `dim`, which stands at `index`, and these indices.
+/// The extremum of each line along `dim`, and where it stands.
 #[track_caller]
 pub(super) fn along<T: Real>(
     info: &'static OpInfo,
     x: &Tensor<T>,
     dim: usize,
     keepdim: bool,
-    index: Vec<usize>,
+    find: Find<T>,
 ) -> (Tensor<T>, Indices) {
+    let (value, index) = x.extremes(info.name, dim.into(), find);
     let index = Indices::new(index, kept(x.shape(), &[dim]));
-    let value = crate::no_grad(|| x.gather(dim, &index));
     let (value, places) = if keepdim {
         (value, index.clone())
     } else {

@@ -40,7 +40,7 @@ impl<T: Real> Tensor<T> {
         if self.rank() == 0 {
             return self.unsqueeze(0).min_dim(0, false);
         }
-        extremum::along(&INFO, self, dim, keepdim, self.argmin(dim))
+        extremum::along(&INFO, self, dim, keepdim, reduce::minimum)
     }
 }
 
