@@ -127,6 +127,23 @@ pub(crate) fn sum_and_dot<T: Real>(a: &[T], b: &[T], shift: T) -> (f64, f64) {
     totals
 }
 
+/// Adds the deviations of as many elements, and their squares, to the first lanes, if they are there, and returns the others.
+#[inline(always)]
+fn deviations<'a, T: Real, const COUNT: usize>(
+    sums: &mut [T; LANES],
+    squares: &mut [T; LANES],
+    x: &'a [T],
+    shift: T,
+) -> &'a [T] {
+    let Some((few, rest)) = x.split_first_chunk::<COUNT>() else { return x };
+    for i in 0..COUNT {
+        let d = few[i] - shift;
+        sums[i] += d;
+        squares[i] += d * d;
+    }
+    rest
+}
+
 /// Number, mean and sum of squared deviations of a set of values.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Moments {
@@ -153,6 +170,8 @@ impl Moments {
                     squares[i] += d * d;
                 }
             }
+            let rest = deviations::<T, 8>(&mut sums, &mut squares, rest, shift);
+            let rest = deviations::<T, 4>(&mut sums, &mut squares, rest, shift);
             let (mut sum, mut square) = (T::ZERO, T::ZERO);
             for &x in rest {
                 let d = x - shift;
@@ -173,6 +192,10 @@ impl Moments {
     #[inline(always)]
     pub(crate) fn merge(&mut self, other: Moments) {
         if other.count == 0.0 {
+            return;
+        }
+        if self.count == 0.0 {
+            *self = other;
             return;
         }
         let count = self.count + other.count;

@@ -230,7 +230,7 @@ impl<T> Strip<'_, T> {
 }
 
 /// Cuts each of the matrices of `rows x cols` elements in `out` into strips of `width` columns (the last may be narrower) and
-/// calls `work(matrix, strip)` for each, in any order.
+/// calls `work(matrix, strip)` for each, in any order; so many small ones one after the other that they are `piece` elements.
 ///
 /// # Panics
 /// If a size is 0 or `out` is not whole matrices.
@@ -239,16 +239,21 @@ pub fn for_each_strip<T: Send>(
     rows: usize,
     cols: usize,
     width: usize,
+    piece: usize,
     work: impl Fn(usize, Strip<'_, T>) + Sync + Send,
 ) {
     assert!(out.len().is_multiple_of(rows * cols), "{} elements are not whole matrices of {rows} x {cols}", out.len());
     let (start, strips) = (Start(out.as_mut_ptr()), cols.div_ceil(width));
-    for_each(out.len() / (rows * cols) * strips, |i| {
-        let (matrix, strip) = (i / strips, i % strips);
-        let columns = strip * width..cols.min((strip + 1) * width);
-        // SAFETY: the matrix lies inside `out`, which is borrowed for the whole call; each of its columns is in one strip.
-        let start = unsafe { start.at(matrix * rows * cols) };
-        work(matrix, Strip { start, rows, cols, columns, matrix: PhantomData });
+    let count = out.len() / (rows * cols) * strips;
+    let together = (piece / (rows * width.min(cols))).max(1);
+    for_each(count.div_ceil(together), |first| {
+        for i in first * together..count.min((first + 1) * together) {
+            let (matrix, strip) = (i / strips, i % strips);
+            let columns = strip * width..cols.min((strip + 1) * width);
+            // SAFETY: the matrix lies inside `out`, which is borrowed for the whole call; each of its columns is in one strip.
+            let start = unsafe { start.at(matrix * rows * cols) };
+            work(matrix, Strip { start, rows, cols, columns, matrix: PhantomData });
+        }
     });
 }
 

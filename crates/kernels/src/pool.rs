@@ -9,7 +9,7 @@
 //! elements, and is NaN where the window holds a NaN. A mean counts the padding as zeros, or leaves it out.
 //!
 //! What a maximum leaves behind is where it stood in its window: `places` moves numbers to there and back. Windows that divide a plane as
-//! evenly as they can are in `adaptive`, means in `mean`.
+//! evenly as they can are in `adaptive`, means in `mean`. Where there are enough planes, all of them go side by side: `abreast`.
 //!
 //! The kernels here go along rows of windows, one window element `(u, v)` at a time: that is a plain loop over `j`, which
 //! vectorizes, and still meets the elements of each window in order.
@@ -23,12 +23,14 @@ use crate::gemm::{Element, Lane, MAX_LANES};
 use crate::simd::{self, Kernel};
 use crate::{Buffer, Real, parallel, strided};
 
+mod abreast;
 mod adaptive;
 mod mean;
 mod places;
 #[cfg(test)]
 mod tests;
 
+use abreast::Windows;
 pub use adaptive::{Adaptive2d, AdaptiveKernels, adaptive_avg_backward, adaptive_avg_forward, adaptive_max_forward};
 use places::Shorten;
 pub use places::{PlaceKernels, Places, gather, scatter};
@@ -40,6 +42,12 @@ const NOWHERE: u32 = u32::MAX;
 const SHORT: usize = 8;
 /// Elements of a piece of parallel work.
 const PIECE: usize = 1 << 15;
+
+/// How many planes a piece of parallel work has, if one has so many numbers in and out: whole registers of them side by side.
+fn together(numbers: usize, abreast: bool) -> usize {
+    let planes = (PIECE / numbers.max(1)).max(1);
+    if abreast { planes.next_multiple_of(MAX_LANES) } else { planes }
+}
 
 /// The geometry of a pooling. Pairs are `[height, width]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,8 +132,13 @@ impl Pool2d {
     }
 
     /// How many planes a piece of parallel work has.
-    fn planes_together(&self) -> usize {
-        (PIECE / (self.input_plane() + self.output_plane()).max(1)).max(1)
+    fn planes_together(&self, abreast: bool) -> usize {
+        together(self.input_plane() + self.output_plane(), abreast)
+    }
+
+    /// The windows, where those of several planes are better taken side by side.
+    fn windows_abreast(&self) -> Option<Windows> {
+        Windows::fit(self.planes, self.input).then(|| Windows::moving(self))
     }
 
     /// Whether no window meets the padding.
@@ -330,9 +343,13 @@ fn maxima<T: Element, P: Pooled>(
     if y.is_empty() {
         return kept;
     }
-    let together = geometry.planes_together();
+    // A loop over a long row of small windows costs less than the way into registers and back.
+    let inside = geometry.all_inside();
+    let long = inside && geometry.kernel[0] * geometry.kernel[1] <= 4 && geometry.output()[1] > SHORT;
+    let abreast = if long { None } else { geometry.windows_abreast().filter(Windows::all_cover) };
+    let together = geometry.planes_together(abreast.is_some());
     let (size, out) = (together * geometry.input_plane(), together * geometry.output_plane());
-    let (plane, inside) = (geometry.output_plane(), geometry.all_inside());
+    let plane = geometry.output_plane();
     parallel::for_each_chunk2((y, &mut kept), (out, out), |piece, y, kept| {
         let x = &x[piece * size..x.len().min((piece + 1) * size)];
         let mut places = Buffer::unspecified(y.len());
@@ -341,6 +358,8 @@ fn maxima<T: Element, P: Pooled>(
             places.fill(NOWHERE);
         } else if inside && geometry.kernel == geometry.input {
             dispatch(MaxOfPlanes(x, y, &mut places));
+        } else if let Some(windows) = &abreast {
+            dispatch(abreast::Max(windows, x, y, &mut places));
         } else if inside {
             simd::dispatch(MaxInside(geometry, x, y, &mut places, &mut Buffer::unspecified(plane)));
         } else {

@@ -138,6 +138,16 @@ fn divide_by_sum<T: Real>(y: &mut [T]) -> f64 {
     sum
 }
 
+/// The logarithms of the first numbers, whole registers of them: one by one they would take longer than a short row.
+#[inline(always)]
+fn logarithms<T: Real>(sums: &mut [T; ROWS], count: usize) {
+    for lanes in &mut sums.as_chunks_mut::<{ lanes::LANES }>().0[..count.div_ceil(lanes::LANES)] {
+        for sum in lanes {
+            *sum = sum.ln();
+        }
+    }
+}
+
 fn log_softmax_impl<T: Real>(x: &[T], cols: usize, y: &mut [T]) {
     let Some(piece) = piece("log_softmax", cols, y.len(), &[x.len()]) else { return };
     parallel::for_each_chunk(y, piece, |i, y| {
@@ -159,8 +169,12 @@ impl<T: Real> Kernel for LogSoftmax<'_, T> {
         let group = group(cols);
         for (x, y) in x.chunks(group).zip(y.chunks_mut(group)) {
             let maxima = exp_rows(x, cols, y);
-            for ((x, y), max) in x.chunks_exact(cols).zip(y.chunks_exact_mut(cols)).zip(maxima) {
-                let ln = T::from_f64(lanes::sum(y).ln());
+            let mut logs = [T::ONE; ROWS];
+            for (log, y) in logs.iter_mut().zip(y.chunks_exact(cols)) {
+                *log = T::from_f64(lanes::sum(y));
+            }
+            logarithms(&mut logs, y.len() / cols);
+            for (((x, y), max), ln) in x.chunks_exact(cols).zip(y.chunks_exact_mut(cols)).zip(maxima).zip(logs) {
                 for (y, &x) in y.iter_mut().zip(x) {
                     *y = (x - max) - ln;
                 }

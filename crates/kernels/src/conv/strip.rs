@@ -48,7 +48,7 @@ pub(crate) unsafe fn to_lanes<L: Lane>(
 /// # Safety
 /// As for [`to_lanes`].
 #[inline(always)]
-pub(super) unsafe fn from_lanes<L: Lane>(
+pub(crate) unsafe fn from_lanes<L: Lane>(
     from: *const L::Num,
     lanes: usize,
     columns: usize,

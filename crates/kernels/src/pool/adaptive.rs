@@ -11,8 +11,10 @@
 
 use std::ops::Range;
 
-use super::{PIECE, Places, Pool2d, mean};
+use super::abreast::{self, Axis, Windows};
+use super::{Places, Pool2d, mean, together};
 use crate::gemm::Element;
+use crate::gemm::registers::dispatch;
 use crate::lanes;
 use crate::simd::{self, Kernel};
 use crate::{Buffer, Real, parallel};
@@ -42,7 +44,13 @@ impl Adaptive2d {
         assert_eq!(x, self.planes * size, "pooling: the input has another length than {self:?}");
         assert_eq!(y, self.planes * out, "pooling: the output has another length than {self:?}");
         assert!(x > 0 || y == 0, "pooling: {self:?} makes something of nothing");
-        [size, out, (PIECE / (size + out).max(1)).max(1)]
+        [size, out, together(size + out, Windows::fit(self.planes, self.input))]
+    }
+
+    /// The windows, where those of several planes are better taken side by side.
+    fn abreast(&self) -> Option<Windows> {
+        let axes = || [0, 1].map(|d| Axis::of_spans((0..self.output[d]).map(|i| self.window(d, i))));
+        Windows::fit(self.planes, self.input).then(|| Windows::new(axes(), self.input, None))
     }
 
     /// The pooling whose windows these are, if all of them are of one size and as far from each other.
@@ -113,7 +121,12 @@ fn max_forward_impl<T: Element>(geometry: &Adaptive2d, x: &[T], y: &mut [T]) -> 
     if y.is_empty() {
         return Places::in_planes(places);
     }
+    let abreast = geometry.abreast();
     parallel::for_each_chunk2((y, &mut places), (together * out, together * out), |piece, y, argmax| {
+        if let Some(windows) = &abreast {
+            let x = &x[piece * together * size..][..y.len() / out * size];
+            return dispatch(abreast::Max(windows, x, y, argmax));
+        }
         let planes = y.chunks_exact_mut(out).zip(argmax.chunks_exact_mut(out));
         for ((y, argmax), x) in planes.zip(x[piece * together * size..].chunks_exact(size)) {
             geometry.each_window(|at, rows, columns| {
@@ -168,9 +181,13 @@ fn avg_forward_impl<T: Element>(geometry: &Adaptive2d, x: &[T], y: &mut [T]) {
     if y.is_empty() {
         return;
     }
+    let abreast = geometry.abreast();
     parallel::for_each_chunk(y, together * out, |piece, y| {
         let x = &x[piece * together * size..][..y.len() / out * size];
-        simd::dispatch(Mean(geometry, x, y));
+        match &abreast {
+            Some(windows) => dispatch(abreast::Mean(windows, x, y)),
+            None => simd::dispatch(Mean(geometry, x, y)),
+        }
     });
 }
 
@@ -194,7 +211,7 @@ impl<T: Real> Kernel for MeanBackward<'_, T> {
     }
 }
 
-fn avg_backward_impl<T: Real>(geometry: &Adaptive2d, g: &[T], dx: &mut [T]) {
+fn avg_backward_impl<T: Element>(geometry: &Adaptive2d, g: &[T], dx: &mut [T]) {
     if let Some(even) = geometry.even() {
         return mean::backward(&even, g, dx);
     }
@@ -203,9 +220,13 @@ fn avg_backward_impl<T: Real>(geometry: &Adaptive2d, g: &[T], dx: &mut [T]) {
         dx.fill(T::ZERO);
         return;
     }
+    let abreast = geometry.abreast();
     parallel::for_each_chunk(dx, together * size, |piece, dx| {
         let g = &g[piece * together * out..][..dx.len() / size * out];
-        simd::dispatch(MeanBackward(geometry, g, dx));
+        match &abreast {
+            Some(windows) => dispatch(abreast::MeanBackward(windows, g, dx)),
+            None => simd::dispatch(MeanBackward(geometry, g, dx)),
+        }
     });
 }
 
@@ -233,7 +254,7 @@ mod tests {
         for _ in 0..300 {
             let mut pair = |least: usize, most: usize| [rng.random_range(least..=most), rng.random_range(least..=most)];
             let (input, output) = (pair(1, 20), pair(0, 9));
-            let geometry = Adaptive2d { planes: rng.random_range(0..4), input, output };
+            let geometry = Adaptive2d { planes: rng.random_range(0..40), input, output };
             let (size, out) = (input[0] * input[1], output[0] * output[1]);
             let x: Vec<f64> = (0..geometry.planes * size).map(|_| rng.random_range(-9..9) as f64).collect();
             let g: Vec<f64> = (0..geometry.planes * out).map(|_| rng.random_range(-1.0..1.0)).collect();

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Pool2d, SHORT};
+use super::{Pool2d, SHORT, abreast};
 use crate::conv::strip::to_lanes;
 use crate::gemm::registers::{LaneKernel, dispatch};
 use crate::gemm::{Element, Lane, MAX_LANES};
@@ -12,6 +12,8 @@ use crate::{Buffer, Real, lanes, parallel};
 
 /// Elements of a plane whose sum is too short for several registers.
 const SMALL: usize = 256;
+/// More windows in a row spread their gradients faster along it than with those of other planes.
+const LONG: usize = 24;
 
 /// What all rows of windows have in common.
 struct Columns<T> {
@@ -165,29 +167,40 @@ pub(super) fn forward<T: Element>(geometry: &Pool2d, x: &[T], y: &mut [T]) {
         y.fill(T::ZERO);
         return;
     }
-    let (together, columns) = (geometry.planes_together(), Columns::new(geometry));
+    let (whole, abreast) = (whole(geometry), geometry.windows_abreast());
+    let (together, columns) = (geometry.planes_together(abreast.is_some()), Columns::new(geometry));
     let (size, out) = (together * geometry.input_plane(), together * geometry.output_plane());
-    let whole = whole(geometry);
     parallel::for_each_chunk(y, out, |piece, y| {
         if let Some(divisor) = whole {
             let x = &x[piece * size..][..y.len() * geometry.input_plane()];
             return dispatch(MeanOfPlanes(x, y, divisor));
+        }
+        if let Some(windows) = &abreast {
+            let x = &x[piece * size..][..y.len() / geometry.output_plane() * geometry.input_plane()];
+            return dispatch(abreast::Mean(windows, x, y));
         }
         let mut sums = Buffer::unspecified(geometry.input[1]);
         simd::dispatch(Mean(geometry, &columns, &x[piece * size..], y, &mut sums));
     });
 }
 
-pub(super) fn backward<T: Real>(geometry: &Pool2d, g: &[T], dx: &mut [T]) {
+pub(super) fn backward<T: Element>(geometry: &Pool2d, g: &[T], dx: &mut [T]) {
     geometry.check_lengths(dx.len(), g.len());
     assert_eq!(geometry.dilation, [1, 1], "average pooling has no dilation");
     if g.is_empty() || dx.is_empty() {
         dx.fill(T::ZERO);
         return;
     }
-    let (together, columns) = (geometry.planes_together(), Columns::new(geometry));
+    // Spreading goes along long rows as fast as it can.
+    let rows = whole::<T>(geometry).is_some() || geometry.output()[1] > LONG;
+    let abreast = if rows { None } else { geometry.windows_abreast() };
+    let (together, columns) = (geometry.planes_together(abreast.is_some()), Columns::new(geometry));
     let (size, out) = (together * geometry.input_plane(), together * geometry.output_plane());
     parallel::for_each_chunk(dx, size, |piece, dx| {
+        if let Some(windows) = &abreast {
+            let g = &g[piece * out..][..dx.len() / geometry.input_plane() * geometry.output_plane()];
+            return dispatch(abreast::MeanBackward(windows, g, dx));
+        }
         let mut scaled = Buffer::unspecified(geometry.output()[1]);
         let mut line = Buffer::unspecified(geometry.input[1]);
         simd::dispatch(MeanBackward(geometry, &columns, &g[piece * out..], dx, [&mut scaled, &mut line]));

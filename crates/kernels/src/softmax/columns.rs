@@ -48,7 +48,7 @@ fn for_each_strip<T: Real>(
     }
     assert!(out.len().is_multiple_of(rows * cols), "softmax: the elements are not whole matrices of {rows} x {cols}");
     let strip = (PIECE / rows).next_multiple_of(STRIP).max(STRIP);
-    parallel::for_each_strip(out, rows, cols, strip, |matrix, strip| work(matrix * rows * cols, strip));
+    parallel::for_each_strip(out, rows, cols, strip, PIECE, |matrix, strip| work(matrix * rows * cols, strip));
 }
 
 fn softmax_impl<T: Real>(log: bool, x: &[T], rows: usize, cols: usize, y: &mut [T]) {
@@ -147,8 +147,10 @@ impl<T: Real, const LOG: bool> Kernel for Forward<'_, T, LOG> {
                 *last = T::from_f64(if LOG { sum } else { 1.0 / sum });
             }
             if LOG {
-                for last in &mut last {
-                    *last = last.ln();
+                for lanes in &mut last.as_chunks_mut::<{ lanes::LANES }>().0[..columns.len().div_ceil(lanes::LANES)] {
+                    for last in lanes {
+                        *last = last.ln();
+                    }
                 }
             }
             for row in 0..rows {
@@ -211,7 +213,9 @@ mod tests {
     }
 
     fn check<T: Real>(tolerance: f64) {
-        for (count, len, cols) in [(1, 1, 1), (2, 3, 16), (3, 64, 57), (1, 100, 1300), (5, 2, 128), (1, 3, 20_000)] {
+        for (count, len, cols) in
+            [(1, 1, 1), (2, 3, 16), (3, 64, 57), (1, 100, 1300), (5, 2, 128), (400, 5, 17), (1, 3, 20_000)]
+        {
             let n = count * len * cols;
             let numbers = |seed: usize| -> Vec<T> {
                 (0..n).map(|i| T::from_f64(((i * 7919 + seed) % 1013) as f64 / 80.0 - 6.0)).collect()

@@ -190,6 +190,5 @@ pub use reduction::Reduction;
 pub use rnn::RnnActivation;
 pub use scaled_dot_product_attention::{AttentionMask, AttentionOptions};
 pub use smooth_l1_loss::SmoothL1Loss;
-pub(crate) use softmax::stands_apart;
 pub(crate) use sum::reduce_dims;
 pub use triplet_margin_loss::TripletMarginLoss;

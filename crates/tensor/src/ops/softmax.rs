@@ -39,7 +39,7 @@ impl<T: Real> Op<T> for Softmax<T> {
 }
 
 /// Whether lines along a dimension stand side by side such that kernels of columns are faster than turned copies.
-pub(crate) fn stands_apart<T: Real>(x: &Tensor<T>, dim: usize) -> bool {
+pub(super) fn stands_apart<T: Real>(x: &Tensor<T>, dim: usize) -> bool {
     x.shape()[dim + 1..].iter().product::<usize>() >= columns::LEAST_COLUMNS
 }
 
