@@ -140,7 +140,7 @@ fn divide_by_sum<T: Real>(y: &mut [T]) -> f64 {
 
 /// The logarithms of the first numbers, whole registers of them: one by one they would take longer than a short row.
 #[inline(always)]
-fn logarithms<T: Real>(sums: &mut [T; ROWS], count: usize) {
+fn logarithms<T: Real>(sums: &mut [T], count: usize) {
     for lanes in &mut sums.as_chunks_mut::<{ lanes::LANES }>().0[..count.div_ceil(lanes::LANES)] {
         for sum in lanes {
             *sum = sum.ln();

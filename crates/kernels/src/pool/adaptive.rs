@@ -38,13 +38,13 @@ impl Adaptive2d {
         i * size / windows..((i + 1) * size).div_ceil(windows)
     }
 
-    /// The sizes of both planes, and how many planes a piece of parallel work has.
-    fn sizes(&self, x: usize, y: usize) -> [usize; 3] {
+    /// The sizes of both planes.
+    fn sizes(&self, x: usize, y: usize) -> [usize; 2] {
         let [size, out] = [self.input, self.output].map(|[height, width]| height * width);
         assert_eq!(x, self.planes * size, "pooling: the input has another length than {self:?}");
         assert_eq!(y, self.planes * out, "pooling: the output has another length than {self:?}");
         assert!(x > 0 || y == 0, "pooling: {self:?} makes something of nothing");
-        [size, out, together(size + out, Windows::fit(self.planes, self.input))]
+        [size, out]
     }
 
     /// The windows, where those of several planes are better taken side by side.
@@ -115,13 +115,14 @@ fn max_forward_impl<T: Element>(geometry: &Adaptive2d, x: &[T], y: &mut [T]) -> 
     if let Some(even) = geometry.even() {
         return super::max_forward_impl(&even, x, y);
     }
-    let [size, out, together] = geometry.sizes(x.len(), y.len());
+    let [size, out] = geometry.sizes(x.len(), y.len());
     assert!(size < u32::MAX as usize, "pooling: a plane of {:?} is too large", geometry.input);
     let mut places = Buffer::unspecified(y.len());
     if y.is_empty() {
         return Places::in_planes(places);
     }
     let abreast = geometry.abreast();
+    let together = together(size + out, abreast.is_some());
     parallel::for_each_chunk2((y, &mut places), (together * out, together * out), |piece, y, argmax| {
         if let Some(windows) = &abreast {
             let x = &x[piece * together * size..][..y.len() / out * size];
@@ -177,11 +178,12 @@ fn avg_forward_impl<T: Element>(geometry: &Adaptive2d, x: &[T], y: &mut [T]) {
     if let Some(even) = geometry.even() {
         return mean::forward(&even, x, y);
     }
-    let [size, out, together] = geometry.sizes(x.len(), y.len());
+    let [size, out] = geometry.sizes(x.len(), y.len());
     if y.is_empty() {
         return;
     }
     let abreast = geometry.abreast();
+    let together = together(size + out, abreast.is_some());
     parallel::for_each_chunk(y, together * out, |piece, y| {
         let x = &x[piece * together * size..][..y.len() / out * size];
         match &abreast {
@@ -215,12 +217,13 @@ fn avg_backward_impl<T: Element>(geometry: &Adaptive2d, g: &[T], dx: &mut [T]) {
     if let Some(even) = geometry.even() {
         return mean::backward(&even, g, dx);
     }
-    let [size, out, together] = geometry.sizes(dx.len(), g.len());
+    let [size, out] = geometry.sizes(dx.len(), g.len());
     if g.is_empty() {
         dx.fill(T::ZERO);
         return;
     }
     let abreast = geometry.abreast();
+    let together = together(size + out, abreast.is_some());
     parallel::for_each_chunk(dx, together * size, |piece, dx| {
         let g = &g[piece * together * out..][..dx.len() / size * out];
         match &abreast {

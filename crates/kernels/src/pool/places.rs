@@ -65,19 +65,11 @@ impl Places {
 
     /// Calls `visit(i, place)` for each of the maxima of a plane, given [`firsts`](Places::firsts).
     #[inline(always)]
-    fn each(&self, plane: usize, firsts: &[usize], mut visit: impl FnMut(usize, Option<usize>)) {
+    fn each(&self, plane: usize, firsts: &[usize], visit: impl FnMut(usize, Option<usize>)) {
         let range = plane * firsts.len()..(plane + 1) * firsts.len();
         match &self.kept {
-            Kept::Words(places) => {
-                for (i, (&first, &place)) in firsts.iter().zip(&places[range]).enumerate() {
-                    visit(i, (place != NOWHERE).then_some(first.wrapping_add(place as usize)));
-                }
-            }
-            Kept::Bytes(places) => {
-                for (i, (&first, &place)) in firsts.iter().zip(&places[range]).enumerate() {
-                    visit(i, (place != NOWHERE as u8).then_some(first.wrapping_add(place as usize)));
-                }
-            }
+            Kept::Words(places) => each(&places[range], NOWHERE, firsts, visit),
+            Kept::Bytes(places) => each(&places[range], NOWHERE as u8, firsts, visit),
         }
     }
 
@@ -93,6 +85,19 @@ impl Places {
             self.each(plane, &firsts, |_, place| indices.push(place.unwrap_or(usize::MAX)));
         }
         indices
+    }
+}
+
+/// [`Places::each`] for places of either size.
+#[inline(always)]
+fn each<P: Copy + PartialEq + Into<u32>>(
+    places: &[P],
+    nowhere: P,
+    firsts: &[usize],
+    mut visit: impl FnMut(usize, Option<usize>),
+) {
+    for (i, (&first, &place)) in firsts.iter().zip(places).enumerate() {
+        visit(i, (place != nowhere).then(|| first.wrapping_add(place.into() as usize)));
     }
 }
 

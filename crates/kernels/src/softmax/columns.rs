@@ -4,6 +4,7 @@
 
 use std::ops::Range;
 
+use super::logarithms;
 use crate::parallel::{self, Strip};
 use crate::simd::{self, Kernel};
 use crate::{Real, lanes};
@@ -147,11 +148,7 @@ impl<T: Real, const LOG: bool> Kernel for Forward<'_, T, LOG> {
                 *last = T::from_f64(if LOG { sum } else { 1.0 / sum });
             }
             if LOG {
-                for lanes in &mut last.as_chunks_mut::<{ lanes::LANES }>().0[..columns.len().div_ceil(lanes::LANES)] {
-                    for last in lanes {
-                        *last = last.ln();
-                    }
-                }
+                logarithms(&mut last, columns.len());
             }
             for row in 0..rows {
                 let y = self.y.row(row, columns.clone());

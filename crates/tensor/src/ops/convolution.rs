@@ -12,6 +12,8 @@
 //! The transposed convolution is `conv_input` called for its own sake. In one dimension an image has one row. A sample
 //! without a batch is a batch of one: the kernels see numbers, and the results get the shape that was asked for.
 
+use std::borrow::Borrow;
+
 use super::{conv_transpose1d, conv_transpose2d, conv1d, conv2d};
 use crate::graph::Saved;
 use crate::{Inputs, Op, OpInfo, Shape, Tensor};
@@ -98,19 +100,23 @@ struct Conv<T: Real> {
     w: Saved<T>,
 }
 
+impl<T: Real> Conv<T> {
+    /// Its own `x` is freed before the gradient is made, which will be as large.
+    fn gradients(f: &Family, x: impl Borrow<Saved<T>>, w: &Saved<T>, grad: &Tensor<T>, inputs: &mut Inputs<'_, T>) {
+        f.weights(grad, || f.weight(x.borrow().get(), grad), inputs);
+        drop(x);
+        inputs.add(0, || f.input(&f.names.input, grad, w.get(), None));
+    }
+}
+
 impl<T: Real> Op<T> for Conv<T> {
     fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
-        let Conv { family, x, w } = self;
-        family.weights(&grad, || family.weight(x.get(), &grad), inputs);
-        inputs.add(0, || family.input(&family.names.input, &grad, w.get(), None));
+        Self::gradients(&self.family, &self.x, &self.w, &grad, inputs);
     }
 
     fn backward_once(self: Box<Self>, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
         let Conv { family, x, w } = *self;
-        family.weights(&grad, || family.weight(x.get(), &grad), inputs);
-        // Its gradient will be as large.
-        drop(x);
-        inputs.add(0, || family.input(&family.names.input, &grad, w.get(), None));
+        Self::gradients(&family, x, &w, &grad, inputs);
     }
 }
 
@@ -122,18 +128,23 @@ struct Input<T: Real> {
     w: Saved<T>,
 }
 
+impl<T: Real> Input<T> {
+    /// As for [`Conv`]: its own `y` is freed first.
+    fn gradients(f: &Family, y: impl Borrow<Saved<T>>, w: &Saved<T>, grad: &Tensor<T>, inputs: &mut Inputs<'_, T>) {
+        f.weights(grad, || f.weight(grad, y.borrow().get()), inputs);
+        drop(y);
+        inputs.add(0, || f.forward(grad, w.get(), None, false));
+    }
+}
+
 impl<T: Real> Op<T> for Input<T> {
     fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
-        let Input { family, y, w } = self;
-        family.weights(&grad, || family.weight(&grad, y.get()), inputs);
-        inputs.add(0, || family.forward(&grad, w.get(), None, false));
+        Self::gradients(&self.family, &self.y, &self.w, &grad, inputs);
     }
 
     fn backward_once(self: Box<Self>, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
         let Input { family, y, w } = *self;
-        family.weights(&grad, || family.weight(&grad, y.get()), inputs);
-        drop(y);
-        inputs.add(0, || family.forward(&grad, w.get(), None, false));
+        Self::gradients(&family, y, &w, &grad, inputs);
     }
 }
 

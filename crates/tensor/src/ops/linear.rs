@@ -9,6 +9,8 @@
 //!
 //! One node instead of three, and the weight gradient comes out in the weight's own layout.
 
+use std::borrow::Borrow;
+
 use super::matmul::matrix;
 use crate::graph::Saved;
 use crate::{Inputs, Op, OpInfo, Shape, Tensor};
@@ -30,26 +32,24 @@ struct Linear<T: Real> {
 
 impl<T: Real> Op<T> for Linear<T> {
     fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
-        weights(&grad, &self.x, inputs);
-        inputs.add(0, || grad.matmul(self.weight.get()));
+        gradients(&self.x, &self.weight, grad, inputs);
     }
 
     fn backward_once(self: Box<Self>, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
         let Linear { x, weight } = *self;
-        weights(&grad, &x, inputs);
-        // Its gradient will be as large.
-        drop(x);
-        inputs.add(0, || grad.matmul(weight.get()));
+        gradients(x, &weight, grad, inputs);
     }
 }
 
-/// The gradients of the weights and of the bias.
-fn weights<T: Real>(grad: &Tensor<T>, x: &Saved<T>, inputs: &mut Inputs<'_, T>) {
+/// Its own `x` is freed before the gradient is made, which will be as large.
+fn gradients<T: Real>(x: impl Borrow<Saved<T>>, weight: &Saved<T>, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
     // `x` and `W` are inputs 0 and 1; where there is a bias it is input 2.
-    inputs.add(1, || grad.t().matmul(x.get()));
+    inputs.add(1, || grad.t().matmul(x.borrow().get()));
     if inputs.len() == 3 {
         inputs.add(2, || grad.sum_dim(0, false));
     }
+    drop(x);
+    inputs.add(0, || grad.matmul(weight.get()));
 }
 
 impl<T: Real> Tensor<T> {
