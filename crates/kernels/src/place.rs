@@ -161,14 +161,12 @@ fn row<T: Real>(src: &[T], range: Range, put: Put<T>, first: usize, out: &mut [T
     if let Put::Among(x) = put {
         left.fill(x);
         right.fill(x);
-        if step > 1 {
-            middle.fill(x);
-        }
     }
     match put {
         Put::Added => simd::dispatch(Add { src, step, out: middle }),
         _ if step == 1 => strided::copy(src, middle),
-        _ => strided::scatter(step, src, middle, |to, x| *to = x),
+        Put::Among(x) => strided::spread(step, src, middle, x),
+        Put::Alone => strided::scatter(step, src, middle, |to, x| *to = x),
     }
 }
 

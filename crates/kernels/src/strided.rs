@@ -79,6 +79,34 @@ pub(crate) fn scatter<T: Copy>(step: usize, from: &[T], to: &mut [T], put: impl 
     }
 }
 
+/// `to[i * step] = from[i]` for each of `from`, and `among` for all others of `to`.
+#[inline(always)]
+pub(crate) fn spread<T: Copy>(step: usize, from: &[T], to: &mut [T], among: T) {
+    match step {
+        2 => spread_fixed::<T, 2>(from, to, among),
+        3 => spread_fixed::<T, 3>(from, to, among),
+        4 => spread_fixed::<T, 4>(from, to, among),
+        _ => {
+            to.fill(among);
+            scatter(step, from, to, |to, from| *to = from);
+        }
+    }
+}
+
+#[inline(always)]
+fn spread_fixed<T: Copy, const STEP: usize>(from: &[T], to: &mut [T], among: T) {
+    let groups = from.len().min(to.len() / STEP);
+    let (whole, rest) = to.split_at_mut(groups * STEP);
+    for (group, &from) in whole.as_chunks_mut::<STEP>().0.iter_mut().zip(from) {
+        *group = [among; STEP];
+        group[0] = from;
+    }
+    rest.fill(among);
+    if let (Some(to), Some(&from)) = (rest.first_mut(), from.get(groups)) {
+        *to = from;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,6 +138,12 @@ mod tests {
             let mut got = vec![0; len];
             scatter(step, &numbers[..count], &mut got, |to, from| *to = from);
             assert!((0..len).all(|i| got[i] == if i % step == 0 { numbers[i / step] } else { 0 }));
+            for behind in 0..2 * step {
+                let mut got = vec![2000; len + behind];
+                spread(step, &numbers[..count], &mut got, 1000);
+                let want = |i: usize| if i % step == 0 && i < len { numbers[i / step] } else { 1000 };
+                assert!((0..got.len()).all(|i| got[i] == want(i)), "{count} with step {step}, {behind} behind");
+            }
         }
     }
 }

@@ -11,14 +11,16 @@
 //! gaps. `dx` and `dw` are what [`input_grad`] and [`weight_grad`] compute from `g`, the gradient of `y`.
 //!
 //! The paths, one file each: `blocked` (any geometry: windows, packed as they are made or read where they stand, times the
-//! weights), `winograd` (3x3, stride 1), `pointwise` (1x1), `depthwise` (one input channel to a group; `abreast` where planes
+//! weights), `winograd` (3x3), `pointwise` (1x1), both without a stride, `depthwise` (one input channel to a group; `abreast` where planes
 //! are small), and the definition itself in [`reference`](mod@reference), for tests. `scattered` is the gradient of the input
 //! for windows with a stride and for few windows, `beside` that of the weights for few outputs, cut as in `blocked` by
-//! `shares`. `planes`, `windows`, `standing` and `strip` lay images out for them.
+//! `shares`. `planes`, `windows`, `standing` and `strip` lay images out for them. Where windows leave out pixels altogether, `thinned` picks
+//! those that they meet first.
 
 use std::ops::Range;
 
 use crate::Accum;
+use crate::Buffer;
 use crate::gemm::{self, Element};
 
 mod abreast;
@@ -35,8 +37,11 @@ mod standing;
 pub(crate) mod strip;
 #[cfg(test)]
 mod tests;
+mod thinned;
 mod windows;
 mod winograd;
+
+use thinned::Thinned;
 
 /// The geometry of a convolution. Pairs are `[height, width]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -224,6 +229,9 @@ fn forward_impl<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], epilogue: Epilo
     if y.is_empty() {
         return;
     }
+    if let Some(thinned) = Thinned::of(geometry) {
+        return forward_impl(&thinned.geometry, &thinned.pick(x), w, epilogue, y);
+    }
     match Path::of(geometry, winograd::serves_images(geometry)) {
         Path::Winograd => winograd::forward(geometry, x, w, epilogue, y),
         Path::Pointwise => pointwise::forward(geometry, x, w, epilogue, y),
@@ -238,6 +246,14 @@ fn input_grad_impl<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &mut [T]
     if g.is_empty() || dx.is_empty() {
         dx.fill(T::ZERO);
         return;
+    }
+    // The other paths have no work where no window goes.
+    let pays =
+        |inner: &Conv2d| matches!(Path::of(inner, winograd::serves_images(inner)), Path::Winograd | Path::Pointwise);
+    if let Some(thinned) = Thinned::of(geometry).filter(|thinned| pays(&thinned.geometry)) {
+        let mut picked = Buffer::unspecified(thinned.geometry.input_len());
+        input_grad_impl(&thinned.geometry, g, w, &mut picked);
+        return thinned.put_back(&picked, dx);
     }
     match Path::of(geometry, winograd::serves_images(geometry)) {
         Path::Winograd => winograd::input_grad(geometry, g, w, dx),
@@ -254,6 +270,9 @@ fn weight_grad_impl<T: Element>(geometry: &Conv2d, x: &[T], g: &[T], dw: &mut [T
     if g.is_empty() || x.is_empty() || dw.is_empty() {
         dw.fill(T::ZERO);
         return;
+    }
+    if let Some(thinned) = Thinned::of(geometry) {
+        return weight_grad_impl(&thinned.geometry, &thinned.pick(x), g, dw);
     }
     match Path::of(geometry, winograd::serves_weights(geometry)) {
         Path::Winograd => winograd::weight_grad(geometry, x, g, dw),

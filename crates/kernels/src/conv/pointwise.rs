@@ -4,12 +4,11 @@
 //! Y[n] = W X[n]        dX[n] = W^T G[n]        dW = sum over n of G[n] X[n]^T
 //! ```
 //!
-//! with `X[n]` the `channels x pixels` matrix of a sample. A stride means that only some pixels count: they are picked
-//! first, or put in their places at the end.
+//! with `X[n]` the `channels x pixels` matrix of a sample. Where there is a stride, `thinned` has picked the pixels that count.
 
 use super::{Conv2d, shared::Shared};
 use crate::gemm::{Element, Epilogue, Mat, Mats, MatsMut, gemm, gemm_batched};
-use crate::{Accum, Buffer, Real, parallel};
+use crate::{Accum, Buffer, parallel};
 
 /// Shares of the samples whose gradients of the weights are summed apart, at most.
 const SHARES: usize = 8;
@@ -18,47 +17,15 @@ const SHARED_NUMBERS: usize = 1 << 20;
 
 /// Whether this path computes the geometry.
 pub(super) fn applies(geometry: &Conv2d) -> bool {
-    geometry.kernel == [1, 1] && geometry.padding == [0, 0] && !super::depthwise::applies(geometry)
-}
-
-/// The pixels of `x` that a stride meets, plane by plane.
-enum Pixels<'a, T: Real> {
-    All(&'a [T]),
-    Some(Buffer<T>),
-}
-
-impl<'a, T: Real> Pixels<'a, T> {
-    fn of(geometry: &Conv2d, x: &'a [T]) -> Self {
-        if geometry.stride == [1, 1] {
-            return Pixels::All(x);
-        }
-        let [height, width] = geometry.output();
-        let mut picked = Buffer::unspecified(geometry.batch * geometry.in_channels * height * width);
-        let size = geometry.input_plane();
-        parallel::for_each_chunk(&mut picked, geometry.in_channels * height * width, |sample, picked| {
-            for (channel, picked) in picked.chunks_exact_mut(height * width).enumerate() {
-                let plane = &x[(sample * geometry.in_channels + channel) * size..][..size];
-                for (i, picked) in picked.chunks_exact_mut(width).enumerate() {
-                    let row = &plane[i * geometry.stride[0] * geometry.input[1]..];
-                    picked.iter_mut().zip(row.iter().step_by(geometry.stride[1])).for_each(|(p, &x)| *p = x);
-                }
-            }
-        });
-        Pixels::Some(picked)
-    }
-
-    fn get(&self) -> &[T] {
-        match self {
-            Pixels::All(x) => x,
-            Pixels::Some(x) => x,
-        }
-    }
+    geometry.kernel == [1, 1]
+        && geometry.stride == [1, 1]
+        && geometry.padding == [0, 0]
+        && !super::depthwise::applies(geometry)
 }
 
 /// [`forward`](super::forward) where this path [`applies`].
 pub(super) fn forward<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], finish: super::Epilogue<'_, T>, y: &mut [T]) {
-    let [height, width] = geometry.output();
-    let pixels = height * width;
+    let pixels = geometry.input_plane();
     let (group_in, group_out) = (geometry.group_in(), geometry.group_out());
     let mut epilogue = finish.of_rows(0..geometry.out_channels);
     if let Some(bias) = finish.bias.filter(|_| geometry.groups > 1) {
@@ -66,10 +33,9 @@ pub(super) fn forward<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], finish: s
         y.chunks_exact_mut(pixels).zip(bias.iter().cycle()).for_each(|(y, &bias)| y.fill(bias));
         epilogue = Epilogue { accum: Accum::Add, row_bias: None, ..epilogue };
     }
-    let x = Pixels::of(geometry, x);
     let batch = [geometry.batch, geometry.groups];
     let strides = [geometry.in_channels * pixels, group_in * pixels];
-    let x = Mats::new(Mat::row_major(x.get(), group_in, pixels), &batch, &strides);
+    let x = Mats::new(Mat::row_major(x, group_in, pixels), &batch, &strides);
     let strides = [0, group_out * group_in];
     let w = Mats::new(Mat::row_major(w, group_out, group_in), &batch, &strides);
     let strides = [geometry.out_channels * pixels, group_out * pixels];
@@ -78,8 +44,7 @@ pub(super) fn forward<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], finish: s
 
 /// [`input_grad`](super::input_grad) where this path [`applies`].
 pub(super) fn input_grad<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &mut [T]) {
-    let [height, width] = geometry.output();
-    let pixels = height * width;
+    let pixels = geometry.input_plane();
     let (group_in, group_out) = (geometry.group_in(), geometry.group_out());
     let batch = [geometry.batch, geometry.groups];
     let strides = [geometry.out_channels * pixels, group_out * pixels];
@@ -87,34 +52,14 @@ pub(super) fn input_grad<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &m
     let strides = [0, group_out * group_in];
     let w = Mats::new(Mat::row_major(w, group_out, group_in).t(), &batch, &strides);
     let strides = [geometry.in_channels * pixels, group_in * pixels];
-    let product = |out: &mut [T]| {
-        let mut out = MatsMut::new(out, (group_in, pixels), pixels, &batch, &strides);
-        gemm_batched(w, g, &mut out, Epilogue::plain(Accum::Replace));
-    };
-    if geometry.stride == [1, 1] {
-        return product(dx);
-    }
-    let mut picked = Buffer::unspecified(geometry.batch * geometry.in_channels * pixels);
-    product(&mut picked);
-    let size = geometry.input_plane();
-    parallel::for_each_chunk(dx, geometry.in_channels * size, |sample, dx| {
-        dx.fill(T::ZERO);
-        let picked = &picked[sample * geometry.in_channels * pixels..];
-        for (dx, picked) in dx.chunks_exact_mut(size).zip(picked.chunks_exact(pixels)) {
-            for (i, picked) in picked.chunks_exact(width).enumerate() {
-                let row = &mut dx[i * geometry.stride[0] * geometry.input[1]..];
-                row.iter_mut().step_by(geometry.stride[1]).zip(picked).for_each(|(dx, &p)| *dx = p);
-            }
-        }
-    });
+    let mut dx = MatsMut::new(dx, (group_in, pixels), pixels, &batch, &strides);
+    gemm_batched(w, g, &mut dx, Epilogue::plain(Accum::Replace));
 }
 
 /// [`weight_grad`](super::weight_grad) where this path [`applies`]. Pieces: fixed shares of the samples, added up in order.
 pub(super) fn weight_grad<T: Element>(geometry: &Conv2d, x: &[T], g: &[T], dw: &mut [T]) {
-    let [height, width] = geometry.output();
-    let pixels = height * width;
+    let pixels = geometry.input_plane();
     let (group_in, group_out) = (geometry.group_in(), geometry.group_out());
-    let x = Pixels::of(geometry, x);
     let shares = (SHARED_NUMBERS / dw.len()).clamp(2, SHARES).min(geometry.batch);
     let mut partial = Buffer::unspecified(shares * dw.len());
     let out = Shared::new(&mut partial);
@@ -125,7 +70,7 @@ pub(super) fn weight_grad<T: Element>(geometry: &Conv2d, x: &[T], g: &[T], dw: &
         let out = unsafe { out.part(piece * size, size) };
         let samples = geometry.batch * share / shares..geometry.batch * (share + 1) / shares;
         for (at, sample) in samples.enumerate() {
-            let x = &x.get()[(sample * geometry.in_channels + group * group_in) * pixels..];
+            let x = &x[(sample * geometry.in_channels + group * group_in) * pixels..];
             let g = &g[(sample * geometry.out_channels + group * group_out) * pixels..];
             let accum = if at == 0 { Accum::Replace } else { Accum::Add };
             let x = Mat::row_major(x, group_in, pixels).t();
