@@ -31,6 +31,12 @@ def parser_in_turn(description):
     return result
 
 
+def add_random(result):
+    """Lets a parser ask for random shapes."""
+    result.add_argument("--random", type=int, default=0, metavar="COUNT")
+    result.add_argument("--seed", type=int, default=0)
+
+
 def printed(command, cores):
     """The lines that a command prints; it may use all `cores`, though OpenMP has bound this thread to one of them."""
     free = lambda: os.sched_setaffinity(0, cores)  # noqa: E731

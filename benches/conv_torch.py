@@ -13,8 +13,7 @@ import re
 import beside
 
 parser = beside.parser_in_turn(__doc__)
-parser.add_argument("--random", type=int, default=0, metavar="COUNT")
-parser.add_argument("--seed", type=int, default=0)
+beside.add_random(parser)
 args = parser.parse_args()
 cores = beside.pin(args.threads)
 

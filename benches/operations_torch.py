@@ -1,10 +1,11 @@
 """Single operations beside PyTorch: runs the binary `operations` and PyTorch in turn, on the same shapes.
 
     pip install torch
-    python benches/operations_torch.py [--threads N] [--secs S] [--rounds R] [--below RATIO] [NAME]
+    python benches/operations_torch.py [--threads N] [--secs S] [--rounds R] [--below RATIO] [--random COUNT [--seed SEED]] [NAME]
 
 prints for each operation that has NAME in its call, forward alone and with backward, the shortest time of both in microseconds, and
-PyTorch's over Chainrule's: above 1, Chainrule is faster. `--below` leaves out those of which both ratios are higher.
+PyTorch's over Chainrule's: above 1, Chainrule is faster. `--below` leaves out those of which both ratios are higher. `--random` takes so
+many operations on random shapes instead.
 """
 
 import ast
@@ -13,6 +14,7 @@ import beside
 
 parser = beside.parser_in_turn(__doc__)
 parser.add_argument("--below", type=float, default=float("inf"))
+beside.add_random(parser)
 args = parser.parse_args()
 cores = beside.pin(args.threads)
 
@@ -24,7 +26,10 @@ BINARY = ["cargo", "run", "-q", "--release", "-p", "chainrule-benches", "--bin",
 
 def ours():
     """Calls with their shapes and setup, and the milliseconds of forward and of both passes."""
-    for line in beside.printed([*BINARY, str(args.threads), str(args.secs), args.name], cores):
+    options = ["--threads", str(args.threads), "--secs", str(args.secs), args.name]
+    if args.random:
+        options += ["--random", str(args.random), "--seed", str(args.seed)]
+    for line in beside.printed([*BINARY, *options], cores):
         call, shapes, setup, *times = line.split("\t")
         yield (call, shapes, setup), [float(t) for t in times]
 

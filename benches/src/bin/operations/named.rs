@@ -1,38 +1,11 @@
-//! Times single operations: `cargo run --release -p chainrule-benches --bin operations -- [THREADS] [SECS] [NAME]`.
-//!
-//! A line for each operation that has NAME in it, tab-separated: the call as PyTorch writes it, the shapes of its inputs `x`, what it needs beside them, and the shortest
-//! time in milliseconds forward, without gradients, and of both passes. `benches/operations_torch.py` puts PyTorch beside it.
+//! Operations on shapes of everyday use, and on some that are not.
 
-use chainrule_benches::{machine, numbers};
+use super::{Case, case, places};
 use chainrule_tensor::ops::{AttentionOptions, Conv1dOptions, ConvTranspose2dOptions, Interpolation, PadMode};
-use chainrule_tensor::{GraphMode, Indices, Mask, Rng, Tensor};
-use std::hint::black_box;
-use std::time::{Duration, Instant};
+use chainrule_tensor::{Indices, Mask, Rng, Tensor};
 
-type Call = Box<dyn Fn(&[Tensor]) -> Tensor + Send>;
-
-/// An operation on certain shapes.
-struct Case {
-    /// As PyTorch writes it; inputs are `x[0]`, `x[1]`, ..
-    torch: &'static str,
-    /// What PyTorch's side has to set up, in Python.
-    setup: &'static str,
-    shapes: Vec<Vec<usize>>,
-    call: Call,
-}
-
-fn case(
-    torch: &'static str,
-    setup: &'static str,
-    shapes: &[&[usize]],
-    call: impl Fn(&[Tensor]) -> Tensor + Send + 'static,
-) -> Case {
-    Case { torch, setup, shapes: shapes.iter().map(|s| s.to_vec()).collect(), call: Box::new(call) }
-}
-
-/// Indices that jump around below `below`, the same ones on PyTorch's side.
-fn places(count: usize, below: usize) -> Vec<usize> {
-    (0..count).map(|i| i * 7919 % below).collect()
+pub(super) fn cases() -> Vec<Case> {
+    [functions(), pairs(), reductions(), shapes(), layers()].into_iter().flatten().collect()
 }
 
 fn functions() -> Vec<Case> {
@@ -283,45 +256,4 @@ fn layers() -> Vec<Case> {
         }),
         case("torch.outer(x[0], x[1])", "", &[&[1000], &[1000]], |x| x[0].outer(&x[1])),
     ]
-}
-
-/// The shortest time of many, in milliseconds.
-fn shortest(seconds: f64, mut work: impl FnMut()) -> f64 {
-    (0..3).for_each(|_| work());
-    let (begin, mut best) = (Instant::now(), f64::INFINITY);
-    while begin.elapsed() < Duration::from_secs_f64(seconds) {
-        let start = Instant::now();
-        work();
-        best = best.min(start.elapsed().as_secs_f64());
-    }
-    best * 1e3
-}
-
-fn measure(case: &Case, seconds: f64) -> (f64, f64) {
-    let x: Vec<Tensor> =
-        case.shapes.iter().map(|shape| Tensor::from_vec(numbers(shape.iter().product()), shape.clone())).collect();
-    let forward = shortest(seconds, || {
-        black_box((case.call)(&x));
-    });
-    let x: Vec<Tensor> = x.iter().map(Tensor::requires_grad).collect();
-    let seed = Tensor::ones_like(&(case.call)(&x));
-    let both = shortest(seconds, || {
-        black_box((case.call)(&x).backward_with(Some(&seed), GraphMode::FreeGraph));
-    });
-    (forward, both)
-}
-
-fn main() {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let threads = args.first().map_or(2, |s| s.parse().expect("a number of threads"));
-    let seconds: f64 = args.get(1).map_or(0.1, |s| s.parse().expect("seconds"));
-    let name = args.get(2).cloned().unwrap_or_default();
-    machine::pinned_pool(threads).install(|| {
-        for case in [functions(), pairs(), reductions(), shapes(), layers()].into_iter().flatten() {
-            if case.torch.contains(&name) {
-                let (forward, both) = measure(&case, seconds);
-                println!("{}\t{:?}\t{}\t{forward}\t{both}", case.torch, case.shapes, case.setup);
-            }
-        }
-    });
 }
