@@ -40,6 +40,17 @@ pub(crate) fn padded<T: Copy>(rest: &[T], fill: T) -> [T; LANES] {
     lanes
 }
 
+/// Applies `f`, a function rather than a closure, to the first `count` numbers, whole registers of them: one by one, what takes long would
+/// be waited for again and again.
+#[inline(always)]
+pub(crate) fn map_first<T: Copy>(numbers: &mut [T], count: usize, f: impl Fn(T) -> T) {
+    for lanes in &mut numbers.as_chunks_mut::<LANES>().0[..count.div_ceil(LANES)] {
+        for x in lanes {
+            *x = f(*x);
+        }
+    }
+}
+
 /// The largest element; NaN if any is NaN, negative infinity if there is none.
 #[inline(always)]
 pub(crate) fn maximum<T: Real>(x: &[T]) -> T {
@@ -121,8 +132,12 @@ pub(crate) fn sum_and_dot<T: Real>(a: &[T], b: &[T], shift: T) -> (f64, f64) {
             sum += a;
             dot += a * (b - shift);
         }
-        totals.0 += (fold(sums, Add::add) + sum).to_f64();
-        totals.1 += (fold(dots, Add::add) + dot).to_f64();
+        if !a_chunks.is_empty() {
+            sum += fold(sums, Add::add);
+            dot += fold(dots, Add::add);
+        }
+        totals.0 += sum.to_f64();
+        totals.1 += dot.to_f64();
     }
     totals
 }
@@ -160,7 +175,9 @@ impl Moments {
         let mut all = Moments::default();
         for block in x.chunks(BLOCK) {
             let count = block.len() as f64;
-            let shift = T::from_f64(sum(block) / count);
+            // Nothing that follows has to wait for a division.
+            let share = 1.0 / count;
+            let shift = T::from_f64(sum(block) * share);
             let (mut sums, mut squares) = ([T::ZERO; LANES], [T::ZERO; LANES]);
             let (chunks, rest) = block.as_chunks::<LANES>();
             for chunk in chunks {
@@ -180,7 +197,7 @@ impl Moments {
             }
             let sum = (fold(sums, Add::add) + sum).to_f64();
             let square = (fold(squares, Add::add) + square).to_f64();
-            all.merge(Moments { count, mean: shift.to_f64() + sum / count, squares: square - sum * sum / count });
+            all.merge(Moments { count, mean: shift.to_f64() + sum * share, squares: square - sum * sum * share });
         }
         all
     }

@@ -21,6 +21,8 @@ use crate::{Real, parallel};
 const PIECE: usize = 1 << 14;
 /// Below this many elements, waking a second thread costs more than it saves.
 const PARALLEL: usize = 1 << 15;
+/// What a row takes beside its elements, counted in elements.
+const ROW: usize = 16;
 /// Elements worked on together, and the most rows of them.
 const GROUP: usize = 4096;
 const ROWS: usize = 64;
@@ -72,7 +74,8 @@ fn piece(op: &str, cols: usize, out: usize, inputs: &[usize]) -> Option<usize> {
         return None;
     }
     assert!(cols > 0 && out.is_multiple_of(cols), "{op}: {out} elements are not whole rows of {cols}");
-    Some(if out < PARALLEL { out } else { (PIECE / cols).max(1) * cols })
+    let row = cols + ROW;
+    Some(if out / cols * row < PARALLEL { out } else { (PIECE / row).max(1) * cols })
 }
 
 fn softmax_impl<T: Real>(x: &[T], cols: usize, y: &mut [T]) {
@@ -96,9 +99,7 @@ impl<T: Real> Kernel for Softmax<'_, T> {
         let group = group(cols);
         for (x, y) in x.chunks(group).zip(y.chunks_mut(group)) {
             exp_rows(x, cols, y);
-            for y in y.chunks_exact_mut(cols) {
-                divide_by_sum(y);
-            }
+            divide(y, cols, sums(y, cols));
         }
     }
 }
@@ -127,25 +128,31 @@ fn exp_rows<T: Real>(x: &[T], cols: usize, y: &mut [T]) -> [T; ROWS] {
     maxima
 }
 
-/// Divides a row by its sum and returns that.
+/// The sum of each row of a group.
 #[inline(always)]
-fn divide_by_sum<T: Real>(y: &mut [T]) -> f64 {
-    let sum = lanes::sum(y);
-    let factor = T::from_f64(1.0 / sum);
-    for y in y {
-        *y *= factor;
+fn sums<T: Real>(y: &[T], cols: usize) -> [f64; ROWS] {
+    let mut sums = [1.0; ROWS];
+    for (sum, y) in sums.iter_mut().zip(y.chunks_exact(cols)) {
+        *sum = lanes::sum(y);
     }
-    sum
+    sums
 }
 
-/// The logarithms of the first numbers, whole registers of them: one by one they would take longer than a short row.
+/// Divides each row of a group by its sum.
 #[inline(always)]
-fn logarithms<T: Real>(sums: &mut [T], count: usize) {
-    for lanes in &mut sums.as_chunks_mut::<{ lanes::LANES }>().0[..count.div_ceil(lanes::LANES)] {
-        for sum in lanes {
-            *sum = sum.ln();
+fn divide<T: Real>(y: &mut [T], cols: usize, mut sums: [f64; ROWS]) {
+    lanes::map_first(&mut sums, y.len() / cols, inverse);
+    for (y, inverse) in y.chunks_exact_mut(cols).zip(sums) {
+        let factor = T::from_f64(inverse);
+        for y in y {
+            *y *= factor;
         }
     }
+}
+
+#[inline(always)]
+fn inverse(x: f64) -> f64 {
+    1.0 / x
 }
 
 fn log_softmax_impl<T: Real>(x: &[T], cols: usize, y: &mut [T]) {
@@ -169,11 +176,8 @@ impl<T: Real> Kernel for LogSoftmax<'_, T> {
         let group = group(cols);
         for (x, y) in x.chunks(group).zip(y.chunks_mut(group)) {
             let maxima = exp_rows(x, cols, y);
-            let mut logs = [T::ONE; ROWS];
-            for (log, y) in logs.iter_mut().zip(y.chunks_exact(cols)) {
-                *log = T::from_f64(lanes::sum(y));
-            }
-            logarithms(&mut logs, y.len() / cols);
+            let mut logs = sums(y, cols).map(T::from_f64);
+            lanes::map_first(&mut logs, y.len() / cols, Real::ln);
             for (((x, y), max), ln) in x.chunks_exact(cols).zip(y.chunks_exact_mut(cols)).zip(maxima).zip(logs) {
                 for (y, &x) in y.iter_mut().zip(x) {
                     *y = (x - max) - ln;
@@ -283,9 +287,13 @@ impl<T: Real> Kernel for CrossEntropy<'_, T> {
         let rows = labels.chunks(group / cols).zip(losses.chunks_mut(group / cols));
         for ((x, y), (labels, losses)) in groups.zip(rows) {
             let maxima = exp_rows(x, cols, y);
-            let rows = x.chunks_exact(cols).zip(y.chunks_exact_mut(cols)).zip(maxima);
-            for (((x, y), max), (&label, loss)) in rows.zip(labels.iter().zip(losses)) {
-                *loss = T::from_f64(divide_by_sum(y).ln() - (x[label] - max).to_f64());
+            let sums = sums(y, cols);
+            divide(y, cols, sums);
+            let mut logs = sums;
+            lanes::map_first(&mut logs, losses.len(), Real::ln);
+            let rows = x.chunks_exact(cols).zip(maxima).zip(logs);
+            for (((x, max), ln), (&label, loss)) in rows.zip(labels.iter().zip(losses)) {
+                *loss = T::from_f64(ln - (x[label] - max).to_f64());
             }
         }
     }

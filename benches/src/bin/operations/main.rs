@@ -44,12 +44,7 @@ struct Case {
     call: Call,
 }
 
-fn case(
-    torch: &str,
-    setup: &str,
-    shapes: &[&[usize]],
-    call: impl Fn(&[Tensor]) -> Tensor + Send + 'static,
-) -> Case {
+fn case(torch: &str, setup: &str, shapes: &[&[usize]], call: impl Fn(&[Tensor]) -> Tensor + Send + 'static) -> Case {
     Case {
         torch: torch.into(),
         setup: setup.into(),

@@ -13,7 +13,7 @@
 //!
 //! Source: Y. Wu, K. He, "Group normalization" (2018).
 
-use super::{PARALLEL, PIECE};
+use super::{ROW, piece};
 use crate::lanes::{self, Moments};
 use crate::simd::{self, Kernel};
 use crate::{Buffer, Real, parallel};
@@ -77,7 +77,8 @@ impl Shape {
 
     /// Rows in a piece of parallel work.
     fn piece(self) -> usize {
-        if self.rows * self.cols() < PARALLEL { self.rows } else { (PIECE / self.cols()).max(1) }
+        // A channel is a row of its own.
+        piece(self.rows, self.cols() + self.channels * ROW)
     }
 }
 

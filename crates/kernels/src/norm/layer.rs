@@ -9,7 +9,7 @@
 //!
 //! Source: J. Ba, J. Kiros, G. Hinton, "Layer normalization" (2016).
 
-use super::{PARALLEL, PIECE};
+use super::{PIECE, TOGETHER, are_few, inverse_root, piece, together};
 use crate::lanes::{self, Moments};
 use crate::simd::{self, Kernel};
 use crate::{Buffer, Real, parallel};
@@ -62,7 +62,7 @@ fn layer_norm_impl<T: Real>(
     if rows * cols == 0 {
         return;
     }
-    let piece = if rows * cols < PARALLEL { rows } else { (PIECE / cols).max(1) };
+    let piece = piece(rows, cols);
     let mut stats = Buffer::<T>::unspecified(2 * rows);
     parallel::for_each_chunk2((y, &mut stats), (piece * cols, piece * 2), |i, y, stats| {
         let x = &x[i * piece * cols..][..y.len()];
@@ -86,34 +86,41 @@ impl<T: Real> Kernel for Forward<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        let rows = self.x.chunks_exact(self.cols).zip(self.y.chunks_exact_mut(self.cols));
-        for ((x, y), stats) in rows.zip(self.stats) {
-            let moments = Moments::of(x);
-            let mean = T::from_f64(moments.mean);
-            let inv_std = T::from_f64(1.0 / (moments.variance() + self.eps).sqrt());
-            *stats = [mean, inv_std];
-            match (self.weight, self.bias) {
-                (Some(w), Some(b)) => affine(x, mean, inv_std, w, b, y),
-                (weight, bias) => {
-                    for (y, &x) in y.iter_mut().zip(x) {
-                        *y = (x - mean) * inv_std;
-                    }
-                    for (y, &w) in y.iter_mut().zip(weight.unwrap_or(&[])) {
-                        *y *= w;
-                    }
-                    for (y, &b) in y.iter_mut().zip(bias.unwrap_or(&[])) {
-                        *y += b;
-                    }
-                }
+        let Forward { x, cols, eps, weight, bias, y, stats } = self;
+        let group = together(cols);
+        let groups = x.chunks(group * cols).zip(y.chunks_mut(group * cols));
+        for ((x, y), stats) in groups.zip(stats.chunks_mut(group)) {
+            let mut roots = [0.0; TOGETHER];
+            for ((x, stats), root) in x.chunks_exact(cols).zip(&mut *stats).zip(&mut roots) {
+                let moments = Moments::of(x);
+                (stats[0], *root) = (T::from_f64(moments.mean), moments.variance() + eps);
+            }
+            lanes::map_first(&mut roots, stats.len(), inverse_root);
+            let rows = x.chunks_exact(cols).zip(y.chunks_exact_mut(cols));
+            for ((x, y), ([mean, inv_std], root)) in rows.zip(stats.iter_mut().zip(roots)) {
+                *inv_std = T::from_f64(root);
+                scaled(x, *mean, *inv_std, weight, bias, y);
             }
         }
     }
 }
 
 #[inline(always)]
-fn affine<T: Real>(x: &[T], mean: T, inv_std: T, weight: &[T], bias: &[T], y: &mut [T]) {
-    for (((y, &x), &w), &b) in y.iter_mut().zip(x).zip(weight).zip(bias) {
-        *y = (x - mean) * inv_std * w + b;
+fn scaled<T: Real>(x: &[T], mean: T, inv_std: T, weight: Option<&[T]>, bias: Option<&[T]>, y: &mut [T]) {
+    if let (Some(weight), Some(bias)) = (weight, bias) {
+        for (((y, &x), &w), &b) in y.iter_mut().zip(x).zip(weight).zip(bias) {
+            *y = (x - mean) * inv_std * w + b;
+        }
+        return;
+    }
+    for (y, &x) in y.iter_mut().zip(x) {
+        *y = (x - mean) * inv_std;
+    }
+    for (y, &w) in y.iter_mut().zip(weight.unwrap_or(&[])) {
+        *y *= w;
+    }
+    for (y, &b) in y.iter_mut().zip(bias.unwrap_or(&[])) {
+        *y += b;
     }
 }
 
@@ -146,7 +153,7 @@ fn layer_norm_backward_impl<T: Real>(
         let affine = wanted.then(|| partial.split_at_mut(cols));
         simd::dispatch(Backward { x, g, cols, mean, inv_std, weight, dx, affine });
     };
-    if rows * cols < PARALLEL {
+    if are_few(rows, cols) {
         for (i, (dx, partial)) in dx.chunks_mut(piece * cols).zip(partial.chunks_mut(size)).enumerate() {
             work(i, dx, partial);
         }

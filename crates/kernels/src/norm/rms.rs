@@ -8,7 +8,7 @@
 //! Source: B. Zhang, R. Sennrich, "Root mean square layer normalization", NeurIPS 2019.
 
 use super::layer::{check, product};
-use super::{PARALLEL, PIECE};
+use super::{PIECE, TOGETHER, are_few, inverse_root, piece, together};
 use crate::lanes;
 use crate::simd::{self, Kernel};
 use crate::{Buffer, Real, parallel};
@@ -39,7 +39,7 @@ fn rms_norm_impl<T: Real>(x: &[T], cols: usize, eps: f64, weight: Option<&[T]>, 
     if rows * cols == 0 {
         return;
     }
-    let piece = if rows * cols < PARALLEL { rows } else { (PIECE / cols).max(1) };
+    let piece = piece(rows, cols);
     parallel::for_each_chunk2((y, inv_rms), (piece * cols, piece), |i, y, inv_rms| {
         let x = &x[i * piece * cols..][..y.len()];
         simd::dispatch(Forward { x, cols, eps, weight, y, inv_rms });
@@ -58,16 +58,25 @@ impl<T: Real> Kernel for Forward<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        let rows = self.x.chunks_exact(self.cols).zip(self.y.chunks_exact_mut(self.cols));
-        for ((x, y), inv_rms) in rows.zip(self.inv_rms) {
-            let (_, squares) = lanes::sum_and_dot(x, x, T::ZERO);
-            let r = T::from_f64(1.0 / (squares / self.cols as f64 + self.eps).sqrt());
-            *inv_rms = r;
-            for (y, &x) in y.iter_mut().zip(x) {
-                *y = x * r;
+        let Forward { x, cols, eps, weight, y, inv_rms } = self;
+        let (group, share) = (together(cols), 1.0 / cols as f64);
+        let groups = x.chunks(group * cols).zip(y.chunks_mut(group * cols));
+        for ((x, y), inv_rms) in groups.zip(inv_rms.chunks_mut(group)) {
+            let mut roots = [0.0; TOGETHER];
+            for (x, root) in x.chunks_exact(cols).zip(&mut roots) {
+                *root = lanes::sum_and_dot(x, x, T::ZERO).1 * share + eps;
             }
-            for (y, &w) in y.iter_mut().zip(self.weight.unwrap_or(&[])) {
-                *y *= w;
+            lanes::map_first(&mut roots, inv_rms.len(), inverse_root);
+            let rows = x.chunks_exact(cols).zip(y.chunks_exact_mut(cols));
+            for ((x, y), (inv_rms, root)) in rows.zip(inv_rms.iter_mut().zip(roots)) {
+                let r = T::from_f64(root);
+                *inv_rms = r;
+                for (y, &x) in y.iter_mut().zip(x) {
+                    *y = x * r;
+                }
+                for (y, &w) in y.iter_mut().zip(weight.unwrap_or(&[])) {
+                    *y *= w;
+                }
             }
         }
     }
@@ -98,7 +107,7 @@ fn rms_norm_backward_impl<T: Real>(
         let (x, g, inv_rms) = (&x[at.clone()], &g[at], &inv_rms[rows]);
         simd::dispatch(Backward { x, g, cols, inv_rms, weight, dx, dweight: wanted.then_some(partial) });
     };
-    if rows * cols < PARALLEL {
+    if are_few(rows, cols) {
         for (i, (dx, partial)) in dx.chunks_mut(piece * cols).zip(partial.chunks_mut(size)).enumerate() {
             work(i, dx, partial);
         }

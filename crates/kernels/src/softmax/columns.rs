@@ -4,7 +4,6 @@
 
 use std::ops::Range;
 
-use super::logarithms;
 use crate::parallel::{self, Strip};
 use crate::simd::{self, Kernel};
 use crate::{Real, lanes};
@@ -148,7 +147,7 @@ impl<T: Real, const LOG: bool> Kernel for Forward<'_, T, LOG> {
                 *last = T::from_f64(if LOG { sum } else { 1.0 / sum });
             }
             if LOG {
-                logarithms(&mut last, columns.len());
+                lanes::map_first(&mut last, columns.len(), Real::ln);
             }
             for row in 0..rows {
                 let y = self.y.row(row, columns.clone());
