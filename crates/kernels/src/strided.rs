@@ -141,7 +141,7 @@ mod tests {
             for behind in 0..2 * step {
                 let mut got = vec![2000; len + behind];
                 spread(step, &numbers[..count], &mut got, 1000);
-                let want = |i: usize| if i % step == 0 && i < len { numbers[i / step] } else { 1000 };
+                let want = |i: usize| if i.is_multiple_of(step) && i < len { numbers[i / step] } else { 1000 };
                 assert!((0..got.len()).all(|i| got[i] == want(i)), "{count} with step {step}, {behind} behind");
             }
         }
