@@ -346,8 +346,9 @@ fn maxima<T: Element, P: Pooled>(
     // A loop over a long row of small windows costs less than the way into registers and back.
     let inside = geometry.all_inside();
     let long = inside && geometry.kernel[0] * geometry.kernel[1] <= 4 && geometry.output()[1] > SHORT;
-    let abreast = if long { None } else { geometry.windows_abreast().filter(Windows::all_cover) };
-    let together = geometry.planes_together(abreast.is_some());
+    let whole = inside && geometry.kernel == geometry.input;
+    let abreast = if long || whole { None } else { geometry.windows_abreast().filter(Windows::all_cover) };
+    let together = geometry.planes_together(whole || abreast.is_some());
     let (size, out) = (together * geometry.input_plane(), together * geometry.output_plane());
     let plane = geometry.output_plane();
     parallel::for_each_chunk2((y, &mut kept), (out, out), |piece, y, kept| {
@@ -356,7 +357,7 @@ fn maxima<T: Element, P: Pooled>(
         if x.is_empty() {
             y.fill(-T::INFINITY);
             places.fill(NOWHERE);
-        } else if inside && geometry.kernel == geometry.input {
+        } else if whole {
             dispatch(MaxOfPlanes(x, y, &mut places));
         } else if let Some(windows) = &abreast {
             dispatch(abreast::Max(windows, x, y, &mut places));

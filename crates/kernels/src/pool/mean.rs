@@ -167,8 +167,9 @@ pub(super) fn forward<T: Element>(geometry: &Pool2d, x: &[T], y: &mut [T]) {
         y.fill(T::ZERO);
         return;
     }
-    let (whole, abreast) = (whole(geometry), geometry.windows_abreast());
-    let (together, columns) = (geometry.planes_together(abreast.is_some()), Columns::new(geometry));
+    let whole = whole(geometry);
+    let abreast = if whole.is_some() { None } else { geometry.windows_abreast() };
+    let (together, columns) = (geometry.planes_together(whole.is_some() || abreast.is_some()), Columns::new(geometry));
     let (size, out) = (together * geometry.input_plane(), together * geometry.output_plane());
     parallel::for_each_chunk(y, out, |piece, y| {
         if let Some(divisor) = whole {
