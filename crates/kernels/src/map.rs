@@ -22,6 +22,8 @@ const PARALLEL: usize = 1 << 16;
 
 /// A function of one number, compiled for both number types by [`unary!`](crate::unary).
 pub trait Unary: Copy + Send + Sync {
+    /// So many times as long as reading and writing an element takes, roughly.
+    const COST: usize;
     /// Applies the function to each element of `src`, in `f32`.
     fn block_f32(self, level: Level, src: &[f32], dst: &mut [f32]);
     /// Applies the function to each element of `src`, in `f64`.
@@ -150,12 +152,14 @@ pub fn run_block2<T: Real, F: Formula2>(
     simd::dispatch_at(level, Block2(f, a, b, width, dst));
 }
 
-/// Declares a function of one number: `unary!(/** doc */ pub Name { slope: f64 }(self, x: T) = x * T::from_f64(self.slope));`
+/// Declares a function of one number: `unary!(/** doc */ pub Name { slope: f64 }(self, x: T) = x * T::from_f64(self.slope));`, with
+/// `costly` in front one with an exponential or what takes as long.
 ///
 /// The struct is compiled here for every number type and instruction set. `T` is [`Real`]; parameters are `f64`.
 #[macro_export]
 macro_rules! unary {
-    ($(#[$meta:meta])* $vis:vis $Name:ident $({ $($field:ident: $fty:ty),* })? ($self:ident, $x:ident: $T:ident) = $body:expr) => {
+    (costly $($rest:tt)*) => { $crate::unary!(@4 $($rest)*); };
+    (@$cost:literal $(#[$meta:meta])* $vis:vis $Name:ident $({ $($field:ident: $fty:ty),* })? ($self:ident, $x:ident: $T:ident) = $body:expr) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug)]
         $vis struct $Name { $($(pub(crate) $field: $fty),*)? }
@@ -164,6 +168,7 @@ macro_rules! unary {
             fn at<$T: $crate::Real>($self, $x: $T) -> $T { $body }
         }
         impl $crate::map::Unary for $Name {
+            const COST: usize = $cost;
             fn block_f32(self, level: $crate::simd::Level, src: &[f32], dst: &mut [f32]) {
                 $crate::map::run_block1(self, level, src, dst)
             }
@@ -172,6 +177,7 @@ macro_rules! unary {
             }
         }
     };
+    ($($rest:tt)*) => { $crate::unary!(@1 $($rest)*); };
 }
 
 /// Declares a function of two numbers, as [`unary!`](crate::unary) does of one; with `broadcast` in front one of which an operand is
@@ -223,9 +229,9 @@ type Call2<'a, T> = &'a (dyn Fn(Rows<'_, T>, Rows<'_, T>, usize, &mut [T]) + Syn
 concrete! {
     <T> trait WalkKernels;
     /// `dst = call(src)`, block by block.
-    fn walk1(call: Call1<'_, T>, src: View<'_, T>, dst: &mut [T]) = walk1_impl;
+    fn walk1(call: Call1<'_, T>, cost: usize, src: View<'_, T>, dst: &mut [T]) = walk1_impl;
     /// `data = call(data)`, block by block.
-    fn walk1_in_place(call: Call1<'_, T>, data: &mut [T]) = walk1_in_place_impl;
+    fn walk1_in_place(call: Call1<'_, T>, cost: usize, data: &mut [T]) = walk1_in_place_impl;
     /// `dst = call(a, b)`, block by block.
     fn walk2(call: Call2<'_, T>, a: View<'_, T>, b: View<'_, T>, dst: &mut [T]) = walk2_impl;
     /// `data = call(data, b)`, block by block.
@@ -238,13 +244,13 @@ concrete! {
 /// If `dst` has another length than `src` has elements.
 pub fn map1<T: Real, F: Unary>(f: F, src: View<'_, T>, dst: &mut [T]) {
     let level = simd::level();
-    walk1(&|src, dst| T::block1(f, level, src, dst), src, dst);
+    walk1(&|src, dst| T::block1(f, level, src, dst), F::COST, src, dst);
 }
 
 /// `data[i] = f(data[i])`.
 pub fn map1_in_place<T: Real, F: Unary>(f: F, data: &mut [T]) {
     let level = simd::level();
-    walk1_in_place(&|src, dst| T::block1(f, level, src, dst), data);
+    walk1_in_place(&|src, dst| T::block1(f, level, src, dst), F::COST, data);
 }
 
 /// `dst[i] = f(a[i], b[i])`; both views have the output's shape (stride 0 where they are broadcast).
@@ -266,21 +272,23 @@ pub fn map2_in_place<T: Real, F: Binary>(f: F, data: &mut [T], b: View<'_, T>) {
 }
 
 /// Calls `work(start, piece)` for pieces of `dst` of a length, on several threads where it is long enough.
-fn pieces<T: Real>(dst: &mut [T], size: usize, work: impl Fn(usize, &mut [T]) + Sync + Send) {
-    if dst.len() < PARALLEL {
+fn pieces<T: Real>(dst: &mut [T], parallel: usize, size: usize, work: impl Fn(usize, &mut [T]) + Sync + Send) {
+    if dst.len() < parallel {
         work(0, dst);
     } else {
         parallel::for_each_chunk(dst, size, |i, piece| work(i * size, piece));
     }
 }
 
-fn walk1_impl<T: Lanes>(call: Call1<'_, T>, src: View<'_, T>, dst: &mut [T]) {
+fn walk1_impl<T: Lanes>(call: Call1<'_, T>, cost: usize, src: View<'_, T>, dst: &mut [T]) {
     assert_eq!(src.len(), dst.len(), "map1: input and output differ in length");
     if let Some(src) = src.as_slice() {
-        return pieces(dst, PIECE, |start, piece| call(&src[start..start + piece.len()], piece));
+        return pieces(dst, PARALLEL / cost, PIECE / cost, |start, piece| {
+            call(&src[start..start + piece.len()], piece)
+        });
     }
     let src = Source::new(src);
-    pieces(dst, src.piece(PIECE), |start, mut piece| {
+    pieces(dst, PARALLEL / cost, src.piece(PIECE / cost), |start, mut piece| {
         let mut memory = Buffer::unspecified(0);
         let mut src = src.over(start, piece.len(), &mut memory);
         while !piece.is_empty() {
@@ -290,8 +298,8 @@ fn walk1_impl<T: Lanes>(call: Call1<'_, T>, src: View<'_, T>, dst: &mut [T]) {
     });
 }
 
-fn walk1_in_place_impl<T: Real>(call: Call1<'_, T>, data: &mut [T]) {
-    pieces(data, PIECE, |_, piece| {
+fn walk1_in_place_impl<T: Real>(call: Call1<'_, T>, cost: usize, data: &mut [T]) {
+    pieces(data, PARALLEL / cost, PIECE / cost, |_, piece| {
         let mut block = [T::ZERO; IN_PLACE];
         for part in piece.chunks_mut(IN_PLACE) {
             let block = &mut block[..part.len()];
@@ -304,13 +312,13 @@ fn walk1_in_place_impl<T: Real>(call: Call1<'_, T>, data: &mut [T]) {
 fn walk2_impl<T: Lanes>(call: Call2<'_, T>, a: View<'_, T>, b: View<'_, T>, dst: &mut [T]) {
     assert!(a.len() == dst.len() && b.len() == dst.len(), "map2: inputs and output differ in length");
     if let (Some(a), Some(b)) = (a.as_slice(), b.as_slice()) {
-        return pieces(dst, PIECE, |start, piece| {
+        return pieces(dst, PARALLEL, PIECE, |start, piece| {
             let end = start + piece.len();
             call(Rows::one(&a[start..end]), Rows::one(&b[start..end]), piece.len(), piece);
         });
     }
     if let Some(pair) = Pair::new(a, b) {
-        return pieces(dst, pair.piece(PIECE), |start, mut piece| {
+        return pieces(dst, PARALLEL, pair.piece(PIECE), |start, mut piece| {
             pair.walk(start, piece.len(), usize::MAX, |place_a, place_b, width, count| {
                 let part = piece.split_off_mut(..count).expect("a part of the piece");
                 call(place_a.rows(a.data()), place_b.rows(b.data()), width, part);
@@ -318,7 +326,7 @@ fn walk2_impl<T: Lanes>(call: Call2<'_, T>, a: View<'_, T>, b: View<'_, T>, dst:
         });
     }
     let (a, b) = (Source::new(a), Source::new(b));
-    pieces(dst, a.piece(PIECE).max(b.piece(PIECE)), |start, mut piece| {
+    pieces(dst, PARALLEL, a.piece(PIECE).max(b.piece(PIECE)), |start, mut piece| {
         let (mut memory_a, mut memory_b) = (Buffer::unspecified(0), Buffer::unspecified(0));
         let mut a = a.over(start, piece.len(), &mut memory_a);
         let mut b = b.over(start, piece.len(), &mut memory_b);
@@ -333,7 +341,7 @@ fn walk2_impl<T: Lanes>(call: Call2<'_, T>, a: View<'_, T>, b: View<'_, T>, dst:
 fn walk2_in_place_impl<T: Lanes>(call: Call2<'_, T>, data: &mut [T], b: View<'_, T>) {
     assert_eq!(b.len(), data.len(), "map2_in_place: input and output differ in length");
     if let Some(pair) = Pair::beside(b) {
-        return pieces(data, pair.piece(PIECE), |start, mut piece| {
+        return pieces(data, PARALLEL, pair.piece(PIECE), |start, mut piece| {
             let mut block = [T::ZERO; IN_PLACE];
             pair.walk(start, piece.len(), IN_PLACE, |_, place, width, count| {
                 let part = piece.split_off_mut(..count).expect("a part of the piece");
@@ -344,7 +352,7 @@ fn walk2_in_place_impl<T: Lanes>(call: Call2<'_, T>, data: &mut [T], b: View<'_,
         });
     }
     let b = Source::new(b);
-    pieces(data, b.piece(PIECE), |start, mut piece| {
+    pieces(data, PARALLEL, b.piece(PIECE), |start, mut piece| {
         let mut block = [T::ZERO; IN_PLACE];
         let mut memory = Buffer::unspecified(0);
         let mut b = b.over(start, piece.len(), &mut memory);

@@ -86,6 +86,7 @@ macro_rules! function {
         #[derive(Clone, Copy, Debug)]
         pub struct $Name;
         impl Unary for $Name {
+            const COST: usize = 8;
             fn block_f32(self, level: Level, src: &[f32], dst: &mut [f32]) {
                 run_block1(Reduced { quarters: $quarters }, level, src, dst);
                 if src.iter().fold(0.0, |max: f32, x| max.max(x.abs())) > EXACT {

@@ -59,7 +59,7 @@ impl<T: Real> Op<T> for Elu<T> {
     }
 }
 
-unary!(Formula { scale: f64, low: f64, inner: f64 }(self, x: T) = {
+unary!(costly Formula { scale: f64, low: f64, inner: f64 }(self, x: T) = {
     if x <= T::ZERO { T::from_f64(self.low) * (x * T::from_f64(self.inner)).exp_m1() } else { x * T::from_f64(self.scale) }
 });
 binary!(Slope { scale: f64, low: f64, inner: f64 }(self, grad: T, x) = {

@@ -26,7 +26,7 @@ impl<T: Real> Op<T> for Erf<T> {
     }
 }
 
-unary!(Formula(self, x: T) = x.erf());
+unary!(costly Formula(self, x: T) = x.erf());
 
 impl<T: Real> Tensor<T> {
     /// The error function of every element.

@@ -26,7 +26,7 @@ impl<T: Real> Op<T> for Exp<T> {
     }
 }
 
-unary!(Formula(self, x: T) = x.exp());
+unary!(costly Formula(self, x: T) = x.exp());
 
 impl<T: Real> Tensor<T> {
     /// `e` to the power of every element.

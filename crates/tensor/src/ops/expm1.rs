@@ -26,7 +26,7 @@ impl<T: Real> Op<T> for Expm1<T> {
     }
 }
 
-unary!(Formula(self, x: T) = x.exp_m1());
+unary!(costly Formula(self, x: T) = x.exp_m1());
 
 impl<T: Real> Tensor<T> {
     /// `e^x - 1` of every element.

@@ -59,8 +59,8 @@ impl<T: Real> Op<T> for GeluSlope<T> {
     }
 }
 
-unary!(Formula(self, x: T) = x * x.normal().0);
-unary!(Slope(self, x: T) = {
+unary!(costly Formula(self, x: T) = x * x.normal().0);
+unary!(costly Slope(self, x: T) = {
     let (below, density) = x.normal();
     below + x * density
 });

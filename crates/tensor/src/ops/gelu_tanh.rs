@@ -50,7 +50,7 @@ impl<T: Real> Op<T> for GeluTanh<T> {
     }
 }
 
-unary!(Formula(self, x: T) = x * (x * (T::from_f64(TWICE) + T::from_f64(TWICE * CUBIC) * (x * x))).sigmoid());
+unary!(costly Formula(self, x: T) = x * (x * (T::from_f64(TWICE) + T::from_f64(TWICE * CUBIC) * (x * x))).sigmoid());
 binary!(Slope(self, grad: T, x) = {
     let square = (x * x).minimum(T::from_f64(FLAT));
     let s = (x * (T::from_f64(TWICE) + T::from_f64(TWICE * CUBIC) * square)).sigmoid();

@@ -25,7 +25,7 @@ impl<T: Real> Op<T> for Log<T> {
     }
 }
 
-unary!(Formula(self, x: T) = x.ln());
+unary!(costly Formula(self, x: T) = x.ln());
 
 impl<T: Real> Tensor<T> {
     /// The natural logarithm of every element.

@@ -27,7 +27,7 @@ impl<T: Real> Op<T> for Log1p<T> {
     }
 }
 
-unary!(Formula(self, x: T) = x.ln_1p());
+unary!(costly Formula(self, x: T) = x.ln_1p());
 
 impl<T: Real> Tensor<T> {
     /// The natural logarithm of one more than every element.

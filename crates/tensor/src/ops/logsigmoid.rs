@@ -35,7 +35,7 @@ impl<T: Real> Op<T> for LogSigmoid<T> {
     }
 }
 
-unary!(Formula(self, x: T) = x.minimum(T::ZERO) - (-x.abs()).exp().ln_1p());
+unary!(costly Formula(self, x: T) = x.minimum(T::ZERO) - (-x.abs()).exp().ln_1p());
 binary!(Slope(self, grad: T, x) = grad * (-x).sigmoid());
 
 impl<T: Real> Tensor<T> {

@@ -46,7 +46,7 @@ fn up_to_30<T: Real>(x: T) -> T {
     if x > limit { limit } else { x }
 }
 
-unary!(Formula(self, x: T) = {
+unary!(costly Formula(self, x: T) = {
     let two = T::from_f64(2.0);
     let e = up_to_30(x).exp();
     let n = e * (e + two);

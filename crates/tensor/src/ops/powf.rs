@@ -30,7 +30,7 @@ impl<T: Real> Op<T> for Pow<T> {
     }
 }
 
-unary!(Formula { exponent: f64 }(self, x: T) = x.powf(T::from_f64(self.exponent)));
+unary!(costly Formula { exponent: f64 }(self, x: T) = x.powf(T::from_f64(self.exponent)));
 
 impl<T: Real> Tensor<T> {
     /// Every element raised to a constant power.

@@ -34,7 +34,7 @@ impl<T: Real> Op<T> for Sigmoid<T> {
     }
 }
 
-unary!(Formula(self, x: T) = x.sigmoid());
+unary!(costly Formula(self, x: T) = x.sigmoid());
 binary!(Slope(self, grad: T, y) = grad * y * (T::ONE - y));
 
 impl<T: Real> Tensor<T> {

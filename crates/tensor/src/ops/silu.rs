@@ -36,7 +36,7 @@ impl<T: Real> Op<T> for Silu<T> {
     }
 }
 
-unary!(Formula(self, x: T) = x * x.sigmoid());
+unary!(costly Formula(self, x: T) = x * x.sigmoid());
 binary!(Slope(self, grad: T, x) = {
     let s = x.sigmoid();
     grad * s * (T::ONE + x * (T::ONE - s))

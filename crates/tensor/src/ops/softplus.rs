@@ -40,7 +40,7 @@ impl<T: Real> Op<T> for Softplus<T> {
     }
 }
 
-unary!(Formula { beta: f64, threshold: f64 }(self, x: T) = {
+unary!(costly Formula { beta: f64, threshold: f64 }(self, x: T) = {
     let beta = T::from_f64(self.beta);
     let z = x * beta;
     let y = (z.maximum(T::ZERO) + (-z.abs()).exp().ln_1p()) / beta;

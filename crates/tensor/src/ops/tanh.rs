@@ -30,7 +30,7 @@ impl<T: Real> Op<T> for Tanh<T> {
     }
 }
 
-unary!(Formula(self, x: T) = x.tanh());
+unary!(costly Formula(self, x: T) = x.tanh());
 binary!(Slope(self, grad: T, y) = grad * (T::ONE - y * y));
 
 impl<T: Real> Tensor<T> {
