@@ -137,8 +137,8 @@ impl Pool2d {
     }
 
     /// The windows, where those of several planes are better taken side by side.
-    fn windows_abreast(&self) -> Option<Windows> {
-        Windows::fit(self.planes, self.input).then(|| Windows::moving(self))
+    fn windows_abreast(&self, least: usize) -> Option<Windows> {
+        Windows::fit(least, self.planes, self.input).then(|| Windows::moving(self))
     }
 
     /// Whether no window meets the padding.
@@ -347,7 +347,8 @@ fn maxima<T: Element, P: Pooled>(
     let inside = geometry.all_inside();
     let long = inside && geometry.kernel[0] * geometry.kernel[1] <= 4 && geometry.output()[1] > SHORT;
     let whole = inside && geometry.kernel == geometry.input;
-    let abreast = if long || whole { None } else { geometry.windows_abreast().filter(Windows::all_cover) };
+    let abreast =
+        if long || whole { None } else { geometry.windows_abreast(abreast::MAXIMA).filter(Windows::all_cover) };
     let together = geometry.planes_together(whole || abreast.is_some());
     let (size, out) = (together * geometry.input_plane(), together * geometry.output_plane());
     let plane = geometry.output_plane();

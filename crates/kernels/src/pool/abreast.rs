@@ -15,6 +15,10 @@ use crate::{Buffer, Real};
 /// Pixels of a plane of which a group, of four bytes each, stays in a cache of a MiB.
 const LARGEST: usize = 1 << 14;
 
+/// So many planes are worth a register, for maxima and for means: less than it holds, since one by one they are slow, maxima more so.
+pub(super) const MAXIMA: usize = MAX_LANES / 4;
+pub(super) const MEANS: usize = MAX_LANES / 2;
+
 /// The windows along one dimension.
 pub(super) struct Axis {
     /// What each window covers of the image.
@@ -83,8 +87,8 @@ impl Windows {
     }
 
     /// Whether there are enough planes for a register, and they are small enough.
-    pub(super) fn fit(planes: usize, input: [usize; 2]) -> bool {
-        planes >= MAX_LANES / 2 && input[0] * input[1] <= LARGEST
+    pub(super) fn fit(least: usize, planes: usize, input: [usize; 2]) -> bool {
+        planes >= least && input[0] * input[1] <= LARGEST
     }
 
     /// What the mean of window `(i, j)` is divided by (1 where it covers padding only).

@@ -48,9 +48,9 @@ impl Adaptive2d {
     }
 
     /// The windows, where those of several planes are better taken side by side.
-    fn abreast(&self) -> Option<Windows> {
+    fn abreast(&self, least: usize) -> Option<Windows> {
         let axes = || [0, 1].map(|d| Axis::of_spans((0..self.output[d]).map(|i| self.window(d, i))));
-        Windows::fit(self.planes, self.input).then(|| Windows::new(axes(), self.input, None))
+        Windows::fit(least, self.planes, self.input).then(|| Windows::new(axes(), self.input, None))
     }
 
     /// The pooling whose windows these are, if all of them are of one size and as far from each other.
@@ -121,7 +121,7 @@ fn max_forward_impl<T: Element>(geometry: &Adaptive2d, x: &[T], y: &mut [T]) -> 
     if y.is_empty() {
         return Places::in_planes(places);
     }
-    let abreast = geometry.abreast();
+    let abreast = geometry.abreast(abreast::MAXIMA);
     let together = together(size + out, abreast.is_some());
     parallel::for_each_chunk2((y, &mut places), (together * out, together * out), |piece, y, argmax| {
         if let Some(windows) = &abreast {
@@ -182,7 +182,7 @@ fn avg_forward_impl<T: Element>(geometry: &Adaptive2d, x: &[T], y: &mut [T]) {
     if y.is_empty() {
         return;
     }
-    let abreast = geometry.abreast();
+    let abreast = geometry.abreast(abreast::MEANS);
     let together = together(size + out, abreast.is_some());
     parallel::for_each_chunk(y, together * out, |piece, y| {
         let x = &x[piece * together * size..][..y.len() / out * size];
@@ -222,7 +222,7 @@ fn avg_backward_impl<T: Element>(geometry: &Adaptive2d, g: &[T], dx: &mut [T]) {
         dx.fill(T::ZERO);
         return;
     }
-    let abreast = geometry.abreast();
+    let abreast = geometry.abreast(abreast::MEANS);
     let together = together(size + out, abreast.is_some());
     parallel::for_each_chunk(dx, together * size, |piece, dx| {
         let g = &g[piece * together * out..][..dx.len() / size * out];

@@ -168,7 +168,7 @@ pub(super) fn forward<T: Element>(geometry: &Pool2d, x: &[T], y: &mut [T]) {
         return;
     }
     let whole = whole(geometry);
-    let abreast = if whole.is_some() { None } else { geometry.windows_abreast() };
+    let abreast = if whole.is_some() { None } else { geometry.windows_abreast(abreast::MEANS) };
     let (together, columns) = (geometry.planes_together(whole.is_some() || abreast.is_some()), Columns::new(geometry));
     let (size, out) = (together * geometry.input_plane(), together * geometry.output_plane());
     parallel::for_each_chunk(y, out, |piece, y| {
@@ -194,7 +194,7 @@ pub(super) fn backward<T: Element>(geometry: &Pool2d, g: &[T], dx: &mut [T]) {
     }
     // Spreading goes along long rows as fast as it can.
     let rows = whole::<T>(geometry).is_some() || geometry.output()[1] > LONG;
-    let abreast = if rows { None } else { geometry.windows_abreast() };
+    let abreast = if rows { None } else { geometry.windows_abreast(abreast::MEANS) };
     let (together, columns) = (geometry.planes_together(abreast.is_some()), Columns::new(geometry));
     let (size, out) = (together * geometry.input_plane(), together * geometry.output_plane());
     parallel::for_each_chunk(dx, size, |piece, dx| {
