@@ -11,7 +11,7 @@
 use crate::gemm::Lanes;
 use crate::merged::{Merged, Sizes};
 use crate::simd::{self, Kernel};
-use crate::{View, strided, turn::turn};
+use crate::{View, lanes, strided, turn::turn};
 
 /// Steps of a turned view that fill a line of the cache.
 const TOGETHER: usize = 16;
@@ -212,6 +212,7 @@ impl<T: Lanes> Kernel for Rows<'_, T> {
             (0 | 2.., 2) => zip::<T, 2>(from, row_step, step, out),
             (0 | 2.., 3) => zip::<T, 3>(from, row_step, step, out),
             (0 | 2.., 4) => zip::<T, 4>(from, row_step, step, out),
+            (0, ..=REGISTER) => repeat(from, row_step, width, out),
             _ => {
                 for (i, row) in out.chunks_exact_mut(width).enumerate() {
                     let from = &from[i * row_step..];
@@ -222,6 +223,21 @@ impl<T: Lanes> Kernel for Rows<'_, T> {
                     }
                 }
             }
+        }
+    }
+}
+
+/// The longest rows of one number that are written as a whole register.
+const REGISTER: usize = lanes::LANES;
+
+/// [`Rows`] of one number each: what is written behind a row, the next one replaces.
+#[inline(always)]
+fn repeat<T: Copy>(from: &[T], row_step: usize, width: usize, out: &mut [T]) {
+    for i in 0..out.len() / width {
+        let (x, rest) = (from[i * row_step], &mut out[i * width..]);
+        match rest.first_chunk_mut::<REGISTER>() {
+            Some(register) => *register = [x; REGISTER],
+            None => rest.fill(x),
         }
     }
 }

@@ -84,12 +84,14 @@ struct Sums<T> {
     some: [T; STRIP],
     all: [f64; STRIP],
     rows: usize,
+    /// The columns that are there, filled up to whole registers.
+    width: usize,
 }
 
 impl<T: Real> Sums<T> {
     #[inline(always)]
-    fn new() -> Self {
-        Sums { some: [T::ZERO; STRIP], all: [0.0; STRIP], rows: 0 }
+    fn new(columns: usize) -> Self {
+        Sums { some: [T::ZERO; STRIP], all: [0.0; STRIP], rows: 0, width: columns.next_multiple_of(lanes::LANES) }
     }
 
     /// To be called after each row that has been added to `some`.
@@ -103,7 +105,7 @@ impl<T: Real> Sums<T> {
 
     #[inline(always)]
     fn carry(&mut self) {
-        for (all, some) in self.all.iter_mut().zip(&mut self.some) {
+        for (all, some) in self.all[..self.width].iter_mut().zip(&mut self.some) {
             *all += some.to_f64();
             *some = T::ZERO;
         }
@@ -129,7 +131,7 @@ impl<T: Real, const LOG: bool> Kernel for Forward<'_, T, LOG> {
                     *max = max.maximum(x);
                 }
             }
-            let mut sums = Sums::<T>::new();
+            let mut sums = Sums::<T>::new(columns.len());
             for row in 0..rows {
                 let y = self.y.row(row, columns.clone());
                 for (((y, &x), &max), sum) in y.iter_mut().zip(row_at(row)).zip(&max).zip(&mut sums.some) {
@@ -143,7 +145,7 @@ impl<T: Real, const LOG: bool> Kernel for Forward<'_, T, LOG> {
             }
             sums.carry();
             let mut last = [T::ZERO; STRIP];
-            for (last, &sum) in last.iter_mut().zip(&sums.all) {
+            for (last, &sum) in last.iter_mut().zip(&sums.all[..sums.width]) {
                 *last = T::from_f64(if LOG { sum } else { 1.0 / sum });
             }
             if LOG {
@@ -172,7 +174,7 @@ impl<T: Real, const LOG: bool> Kernel for Backward<'_, T, LOG> {
         for columns in parts(self.dx.columns()) {
             let rows = self.y.len() / self.cols;
             let row_at = |row: usize| row * self.cols + columns.start..row * self.cols + columns.end;
-            let mut sums = Sums::<T>::new();
+            let mut sums = Sums::<T>::new(columns.len());
             for row in 0..rows {
                 let at = row_at(row);
                 for ((sum, &y), &g) in sums.some.iter_mut().zip(&self.y[at.clone()]).zip(&self.g[at]) {
@@ -182,7 +184,7 @@ impl<T: Real, const LOG: bool> Kernel for Backward<'_, T, LOG> {
             }
             sums.carry();
             let mut total = [T::ZERO; STRIP];
-            for (total, &sum) in total.iter_mut().zip(&sums.all) {
+            for (total, &sum) in total.iter_mut().zip(&sums.all[..sums.width]) {
                 *total = T::from_f64(sum);
             }
             for row in 0..rows {
