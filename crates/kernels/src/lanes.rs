@@ -32,6 +32,16 @@ pub(crate) fn fold<T: Copy>(lanes: [T; LANES], combine: impl Fn(T, T) -> T) -> T
     combine(combine(a, c), combine(b, d))
 }
 
+/// [`fold`] of maxima or minima. NaN is looked for first: then each pair takes one instruction, which need not mind it.
+#[inline(always)]
+pub(crate) fn fold_extremes<T: Real>(lanes: [T; LANES], pick: impl Fn(T, T) -> T) -> T {
+    let mut any = false;
+    for x in lanes {
+        any |= x.is_nan();
+    }
+    if any { T::NAN } else { fold(lanes, pick) }
+}
+
 /// The few elements after the last whole group of lanes, filled up.
 #[inline(always)]
 pub(crate) fn padded<T: Copy>(rest: &[T], fill: T) -> [T; LANES] {
@@ -68,7 +78,7 @@ pub(crate) fn maximum<T: Real>(x: &[T]) -> T {
         }
     }
     if !chunks.is_empty() {
-        return fold(lanes, Real::maximum);
+        return fold_extremes(lanes, |a, b| if a > b { a } else { b });
     }
     let mut max = -T::INFINITY;
     for &x in rest {

@@ -11,6 +11,11 @@ use crate::{Real, lanes};
 pub(super) trait Fold {
     fn identity<T: Real>() -> T;
     fn combine<T: Real>(a: T, b: T) -> T;
+    /// Combines the lanes of a register.
+    #[inline(always)]
+    fn lanes<T: Real>(lanes: [T; lanes::LANES]) -> T {
+        lanes::fold(lanes, Self::combine)
+    }
     /// Combines `x` into `total`, where `lost` may keep what rounding drops.
     #[inline(always)]
     fn compensated<T: Real>(total: &mut T, _lost: &mut T, x: T) {
@@ -61,6 +66,10 @@ impl Fold for Maximum {
     fn combine<T: Real>(a: T, b: T) -> T {
         a.maximum(b)
     }
+    #[inline(always)]
+    fn lanes<T: Real>(lanes: [T; lanes::LANES]) -> T {
+        lanes::fold_extremes(lanes, |a, b| if a > b { a } else { b })
+    }
 }
 
 pub(super) struct Minimum;
@@ -72,6 +81,10 @@ impl Fold for Minimum {
     #[inline(always)]
     fn combine<T: Real>(a: T, b: T) -> T {
         a.minimum(b)
+    }
+    #[inline(always)]
+    fn lanes<T: Real>(lanes: [T; lanes::LANES]) -> T {
+        lanes::fold_extremes(lanes, |a, b| if a < b { a } else { b })
     }
 }
 
@@ -119,7 +132,7 @@ fn fold_run<T: Real, F: Fold>(run: &[T]) -> T {
     if run.len() < N / 2 {
         return last;
     }
-    F::combine(lanes::fold(lanes, F::combine), last)
+    F::combine(F::lanes(lanes), last)
 }
 
 /// `out[i] = fold of from[i * row..][..length]`.
