@@ -11,11 +11,13 @@
 use super::strip::{from_lanes, to_lanes};
 use super::{Conv2d, shared::Shared};
 use crate::gemm::registers::{LaneKernel, dispatch};
-use crate::gemm::{Element, Epilogue, Lane, MAX_LANES, Mat, MatsMut, gemm_here};
+use crate::gemm::{Element, Epilogue, Lane, MAX_LANES, Mat, MatsMut, gemm, gemm_here};
 use crate::{Accum, Buffer, Real, parallel};
 
 /// Channels of a piece of work, at most: whole registers of products for any window.
 const CHANNELS: usize = 32;
+/// With fewer pieces than this each has a single register of channels, so that the threads have one each.
+const FEW: usize = 4;
 
 /// Numbers that the caches near a core hold, about.
 const CACHED: usize = 1 << 20;
@@ -50,17 +52,23 @@ pub(super) fn input_grad<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &m
     let [oh, ow] = geometry.output();
     let (group_in, group_out, taps) = (geometry.group_in(), geometry.group_out(), geometry.taps());
     let (plane, size) = (oh * ow, geometry.input_plane());
-    let parts = group_in.div_ceil(CHANNELS);
+    let images = geometry.batch * geometry.groups;
+    let most = if images * group_in.div_ceil(CHANNELS) < FEW { MAX_LANES } else { CHANNELS };
+    let parts = group_in.div_ceil(most);
     let dx = Shared::new(dx);
-    parallel::for_each(geometry.batch * geometry.groups * parts, |piece| {
+    parallel::for_each(images * parts, |piece| {
         let (sample, group, part) = (piece / parts / geometry.groups, piece / parts % geometry.groups, piece % parts);
-        let channels = part * CHANNELS..group_in.min((part + 1) * CHANNELS);
+        let channels = part * most..group_in.min((part + 1) * most);
         let columns = channels.len() * taps;
         let g = &g[(sample * geometry.out_channels + group * group_out) * plane..];
         let w = &w[(group * group_out * group_in + channels.start) * taps..];
         let mut products = Buffer::unspecified(plane * columns);
         let (g, w) = (Mat::new(g, plane, group_out, 1, plane), Mat::new(w, group_out, columns, group_in * taps, 1));
-        gemm_here(g, w, &mut MatsMut::row_major(&mut products, plane, columns), Epilogue::plain(Accum::Replace));
+        if images * parts == 1 {
+            gemm(g, w, &mut products, Epilogue::plain(Accum::Replace));
+        } else {
+            gemm_here(g, w, &mut MatsMut::row_major(&mut products, plane, columns), Epilogue::plain(Accum::Replace));
+        }
         let at = (sample * geometry.in_channels + group * group_in + channels.start) * size;
         // SAFETY: each piece has its own channels of its own sample.
         let dx = unsafe { dx.part(at, channels.len() * size) };
