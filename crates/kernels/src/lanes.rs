@@ -15,6 +15,17 @@ pub(crate) const LANES: usize = 16;
 /// Elements summed in their own type before the sum goes on in `f64`; fits the first-level cache many times.
 pub(crate) const BLOCK: usize = 512;
 
+/// The most rows that are worked on together, one number of each in an array, side by side.
+pub(crate) const TOGETHER: usize = 64;
+/// Elements that these rows may have: they stay in the first-level cache.
+const GROUP: usize = 4096;
+
+/// How many rows of `cols` elements are worked on together.
+#[inline(always)]
+pub(crate) fn together(cols: usize) -> usize {
+    (GROUP / cols).clamp(1, TOGETHER)
+}
+
 /// A fence between a loop over lanes and what reads them one by one. Without it the compiler arranges the loop by what
 /// comes after and loses the vectors.
 #[inline(always)]

@@ -13,7 +13,7 @@
 
 pub mod columns;
 
-use crate::lanes;
+use crate::lanes::{self, TOGETHER};
 use crate::simd::{self, Kernel};
 use crate::{Real, parallel};
 
@@ -23,9 +23,6 @@ const PIECE: usize = 1 << 14;
 const PARALLEL: usize = 1 << 15;
 /// What a row takes beside its elements, counted in elements.
 const ROW: usize = 16;
-/// Elements worked on together, and the most rows of them.
-const GROUP: usize = 4096;
-const ROWS: usize = 64;
 
 concrete! {
     <T> trait SoftmaxKernels;
@@ -96,7 +93,7 @@ impl<T: Real> Kernel for Softmax<'_, T> {
     #[inline(always)]
     fn run(self) {
         let Softmax { x, cols, y } = self;
-        let group = group(cols);
+        let group = lanes::together(cols) * cols;
         for (x, y) in x.chunks(group).zip(y.chunks_mut(group)) {
             exp_rows(x, cols, y);
             divide(y, cols, sums(y, cols));
@@ -104,18 +101,12 @@ impl<T: Real> Kernel for Softmax<'_, T> {
     }
 }
 
-/// How many elements of whole rows are worked on together: as many as the first-level cache holds, at most [`ROWS`] rows.
-#[inline(always)]
-fn group(cols: usize) -> usize {
-    (GROUP / cols).clamp(1, ROWS) * cols
-}
-
 /// `y = e^(x - m)` for a group of rows; returns each row's `m`.
 ///
 /// The exponentials run over the whole group, so that short rows fill the registers too.
 #[inline(always)]
-fn exp_rows<T: Real>(x: &[T], cols: usize, y: &mut [T]) -> [T; ROWS] {
-    let mut maxima = [T::ZERO; ROWS];
+fn exp_rows<T: Real>(x: &[T], cols: usize, y: &mut [T]) -> [T; TOGETHER] {
+    let mut maxima = [T::ZERO; TOGETHER];
     for ((x, y), max) in x.chunks_exact(cols).zip(y.chunks_exact_mut(cols)).zip(&mut maxima) {
         *max = lanes::maximum(x);
         for (y, &x) in y.iter_mut().zip(x) {
@@ -130,8 +121,8 @@ fn exp_rows<T: Real>(x: &[T], cols: usize, y: &mut [T]) -> [T; ROWS] {
 
 /// The sum of each row of a group.
 #[inline(always)]
-fn sums<T: Real>(y: &[T], cols: usize) -> [f64; ROWS] {
-    let mut sums = [1.0; ROWS];
+fn sums<T: Real>(y: &[T], cols: usize) -> [f64; TOGETHER] {
+    let mut sums = [1.0; TOGETHER];
     for (sum, y) in sums.iter_mut().zip(y.chunks_exact(cols)) {
         *sum = lanes::sum(y);
     }
@@ -140,7 +131,7 @@ fn sums<T: Real>(y: &[T], cols: usize) -> [f64; ROWS] {
 
 /// Divides each row of a group by its sum.
 #[inline(always)]
-fn divide<T: Real>(y: &mut [T], cols: usize, mut sums: [f64; ROWS]) {
+fn divide<T: Real>(y: &mut [T], cols: usize, mut sums: [f64; TOGETHER]) {
     lanes::map_first(&mut sums, y.len() / cols, inverse);
     for (y, inverse) in y.chunks_exact_mut(cols).zip(sums) {
         let factor = T::from_f64(inverse);
@@ -173,7 +164,7 @@ impl<T: Real> Kernel for LogSoftmax<'_, T> {
     #[inline(always)]
     fn run(self) {
         let LogSoftmax { x, cols, y } = self;
-        let group = group(cols);
+        let group = lanes::together(cols) * cols;
         for (x, y) in x.chunks(group).zip(y.chunks_mut(group)) {
             let maxima = exp_rows(x, cols, y);
             let mut logs = sums(y, cols).map(T::from_f64);
@@ -234,7 +225,7 @@ impl<T: Real> Kernel for LogSoftmaxBackward<'_, T> {
     #[inline(always)]
     fn run(self) {
         let LogSoftmaxBackward { y, g, cols, dx } = self;
-        let group = group(cols);
+        let group = lanes::together(cols) * cols;
         for ((y, g), dx) in y.chunks(group).zip(g.chunks(group)).zip(dx.chunks_mut(group)) {
             for (dx, &y) in dx.iter_mut().zip(y) {
                 *dx = y.exp();
@@ -282,7 +273,7 @@ impl<T: Real> Kernel for CrossEntropy<'_, T> {
     #[inline(always)]
     fn run(self) {
         let CrossEntropy { logits, labels, cols, losses, probabilities } = self;
-        let group = group(cols);
+        let group = lanes::together(cols) * cols;
         let groups = logits.chunks(group).zip(probabilities.chunks_mut(group));
         let rows = labels.chunks(group / cols).zip(losses.chunks_mut(group / cols));
         for ((x, y), (labels, losses)) in groups.zip(rows) {

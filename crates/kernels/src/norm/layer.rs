@@ -9,7 +9,7 @@
 //!
 //! Source: J. Ba, J. Kiros, G. Hinton, "Layer normalization" (2016).
 
-use super::{PIECE, TOGETHER, are_few, inverse_root, piece, together};
+use super::{PIECE, are_few, inverse_root, piece};
 use crate::lanes::{self, Moments};
 use crate::simd::{self, Kernel};
 use crate::{Buffer, Real, parallel};
@@ -87,10 +87,10 @@ impl<T: Real> Kernel for Forward<'_, T> {
     #[inline(always)]
     fn run(self) {
         let Forward { x, cols, eps, weight, bias, y, stats } = self;
-        let group = together(cols);
+        let group = lanes::together(cols);
         let groups = x.chunks(group * cols).zip(y.chunks_mut(group * cols));
         for ((x, y), stats) in groups.zip(stats.chunks_mut(group)) {
-            let mut roots = [0.0; TOGETHER];
+            let mut roots = [0.0; lanes::TOGETHER];
             for ((x, stats), root) in x.chunks_exact(cols).zip(&mut *stats).zip(&mut roots) {
                 let moments = Moments::of(x);
                 (stats[0], *root) = (T::from_f64(moments.mean), moments.variance() + eps);

@@ -27,9 +27,6 @@ const PIECE: usize = 1 << 15;
 const PARALLEL: usize = 1 << 16;
 /// What a row takes beside its elements, counted in elements.
 const ROW: usize = 40;
-/// The most rows whose roots are taken together, and how many elements these may have.
-const TOGETHER: usize = 64;
-const GROUP: usize = 4096;
 
 /// Whether rows of `cols` elements are too few for a second thread.
 fn are_few(rows: usize, cols: usize) -> bool {
@@ -39,12 +36,6 @@ fn are_few(rows: usize, cols: usize) -> bool {
 /// How many rows a piece of parallel work has.
 fn piece(rows: usize, cols: usize) -> usize {
     if are_few(rows, cols) { rows } else { (PIECE / (cols + ROW)).max(1) }
-}
-
-/// How many rows of `cols` elements are worked on together: as many as the first-level cache holds.
-#[inline(always)]
-fn together(cols: usize) -> usize {
-    (GROUP / cols).clamp(1, TOGETHER)
 }
 
 /// `1 / sqrt(x)`

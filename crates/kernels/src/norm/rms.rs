@@ -8,7 +8,7 @@
 //! Source: B. Zhang, R. Sennrich, "Root mean square layer normalization", NeurIPS 2019.
 
 use super::layer::{check, product};
-use super::{PIECE, TOGETHER, are_few, inverse_root, piece, together};
+use super::{PIECE, are_few, inverse_root, piece};
 use crate::lanes;
 use crate::simd::{self, Kernel};
 use crate::{Buffer, Real, parallel};
@@ -59,10 +59,10 @@ impl<T: Real> Kernel for Forward<'_, T> {
     #[inline(always)]
     fn run(self) {
         let Forward { x, cols, eps, weight, y, inv_rms } = self;
-        let (group, share) = (together(cols), 1.0 / cols as f64);
+        let (group, share) = (lanes::together(cols), 1.0 / cols as f64);
         let groups = x.chunks(group * cols).zip(y.chunks_mut(group * cols));
         for ((x, y), inv_rms) in groups.zip(inv_rms.chunks_mut(group)) {
-            let mut roots = [0.0; TOGETHER];
+            let mut roots = [0.0; lanes::TOGETHER];
             for (x, root) in x.chunks_exact(cols).zip(&mut roots) {
                 *root = lanes::sum_and_dot(x, x, T::ZERO).1 * share + eps;
             }
