@@ -147,6 +147,11 @@ impl Pool2d {
         self.padding == [0, 0] && reach(0) < self.input[0] && reach(1) < self.input[1]
     }
 
+    /// Whether the only window is the plane.
+    fn takes_whole_planes(&self) -> bool {
+        self.kernel == self.input && self.all_inside()
+    }
+
     /// The windows along dimension `d` whose element `tap` lies in the image.
     #[inline(always)]
     fn windows(&self, d: usize, tap: usize, windows: usize) -> Range<usize> {
@@ -346,7 +351,7 @@ fn maxima<T: Element, P: Pooled>(
     // A loop over a long row of small windows costs less than the way into registers and back.
     let inside = geometry.all_inside();
     let long = inside && geometry.kernel[0] * geometry.kernel[1] <= 4 && geometry.output()[1] > SHORT;
-    let whole = inside && geometry.kernel == geometry.input;
+    let whole = geometry.takes_whole_planes();
     let abreast =
         if long || whole { None } else { geometry.windows_abreast(abreast::MAXIMA).filter(Windows::all_cover) };
     let together = geometry.planes_together(whole || abreast.is_some());

@@ -156,8 +156,7 @@ impl<T: Real> LaneKernel<T> for MeanOfPlanes<'_, T> {
 
 /// What the means of whole planes are divided by, if the windows are whole planes.
 fn whole<T: Real>(geometry: &Pool2d) -> Option<T> {
-    let whole = geometry.kernel == geometry.input && geometry.padding == [0, 0] && geometry.output_plane() == 1;
-    whole.then(|| T::from_usize(geometry.divisor.unwrap_or(geometry.input_plane())))
+    geometry.takes_whole_planes().then(|| T::from_usize(geometry.divisor.unwrap_or(geometry.input_plane())))
 }
 
 pub(super) fn forward<T: Element>(geometry: &Pool2d, x: &[T], y: &mut [T]) {
