@@ -232,7 +232,7 @@ fn forward_impl<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], epilogue: Epilo
     if let Some(thinned) = Thinned::of(geometry) {
         return forward_impl(&thinned.geometry, &thinned.pick(x), w, epilogue, y);
     }
-    match Path::of(geometry, winograd::serves_images(geometry)) {
+    match Path::of(geometry, winograd::serves_forward(geometry)) {
         Path::Winograd => winograd::forward(geometry, x, w, epilogue, y),
         Path::Pointwise => pointwise::forward(geometry, x, w, epilogue, y),
         Path::Abreast => abreast::forward(geometry, x, w, epilogue, y),
@@ -248,14 +248,15 @@ fn input_grad_impl<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &mut [T]
         return;
     }
     // The other paths have no work where no window goes.
-    let pays =
-        |inner: &Conv2d| matches!(Path::of(inner, winograd::serves_images(inner)), Path::Winograd | Path::Pointwise);
+    let pays = |inner: &Conv2d| {
+        matches!(Path::of(inner, winograd::serves_input_grad(inner)), Path::Winograd | Path::Pointwise)
+    };
     if let Some(thinned) = Thinned::of(geometry).filter(|thinned| pays(&thinned.geometry)) {
         let mut picked = Buffer::unspecified(thinned.geometry.input_len());
         input_grad_impl(&thinned.geometry, g, w, &mut picked);
         return thinned.put_back(&picked, dx);
     }
-    match Path::of(geometry, winograd::serves_images(geometry)) {
+    match Path::of(geometry, winograd::serves_input_grad(geometry)) {
         Path::Winograd => winograd::input_grad(geometry, g, w, dx),
         Path::Pointwise => pointwise::input_grad(geometry, g, w, dx),
         Path::Abreast => abreast::input_grad(geometry, g, w, dx),

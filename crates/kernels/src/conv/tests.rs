@@ -138,6 +138,12 @@ fn special() -> Vec<Conv2d> {
         square([2, 28, 30], 11, [3, 1, 1, 1, 2]),  // 3x3, two groups
         square([2, 6, 15], 37, [3, 1, 2, 2, 3]),   // rows of windows that end inside of registers, groups
         square([1, 3, 30], 75, [7, 2, 3, 1, 1]),   // the same, strided, taller than a tile
+        square([2, 32, 64], 14, [5, 1, 2, 1, 1]),  // 5x5
+        square([5, 33, 40], 23, [5, 1, 1, 1, 1]),  // 5x5, many tiles, odd sizes
+        square([2, 70, 90], 7, [5, 1, 2, 1, 1]),   // 5x5, few tiles, many channels
+        square([1, 24, 40], 18, [5, 1, 6, 2, 1]),  // 5x5, dilated, wide padding
+        square([3, 48, 64], 11, [5, 1, 0, 1, 2]),  // 5x5, groups
+        square([2, 20, 40], 3, [5, 1, 4, 1, 1]),   // 5x5, wide padding
         square([0, 3, 4], 8, [3, 1, 1, 1, 1]),     // empty batch
         square([2, 0, 4], 8, [3, 1, 1, 1, 1]),     // no channels
         square([2, 3, 4], 2, [3, 1, 0, 1, 1]),     // the kernel does not fit
@@ -184,9 +190,11 @@ fn distance(got: &[f32], want: &[f64]) -> f64 {
 #[test]
 fn winograd_rounds_little_more_than_a_direct_sum() {
     let mut rng = SmallRng::seed_from_u64(4);
-    for (channels, dilation) in [(16, 1), (64, 1), (256, 1), (64, 2)] {
-        let geometry = square([2, channels, 32], 12, [3, 1, dilation, dilation, 1]);
-        assert!(winograd::serves_images(&geometry) && winograd::serves_weights(&geometry));
+    for (channels, kernel, dilation) in
+        [(16, 3, 1), (64, 3, 1), (256, 3, 1), (64, 3, 2), (16, 5, 1), (64, 5, 1), (256, 5, 1)]
+    {
+        let geometry = square([2, channels, 32], 12, [kernel, 1, kernel / 2 * dilation, dilation, 1]);
+        assert!(winograd::serves_forward(&geometry) && winograd::serves_weights(&geometry));
         let x: Vec<f32> = random(&mut rng, geometry.input_len());
         let w: Vec<f32> = random(&mut rng, geometry.weight_len());
         let g: Vec<f32> = random(&mut rng, geometry.output_len());
@@ -201,7 +209,9 @@ fn winograd_rounds_little_more_than_a_direct_sum() {
         blocked::weight_grad(&geometry, &x, &g, &mut direct);
         reference::weight_grad(&geometry, &exact(&x), &exact(&g), &mut want);
         let gradient = [distance(&fast, &want), distance(&direct, &want)];
-        println!("{channels} channels, dilated by {dilation}: forward {forward:?}, weight gradient {gradient:?}");
+        println!(
+            "{channels} channels, {kernel}x{kernel} dilated by {dilation}: forward {forward:?}, weight gradient {gradient:?}"
+        );
         assert!(forward[0] < 6.0 * forward[1] && gradient[0] < 6.0 * gradient[1]);
     }
 }

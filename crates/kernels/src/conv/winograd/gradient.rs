@@ -69,7 +69,8 @@ fn many<T: Element>(pass: &Pass, blocks: &Blocks, x: &[T], g: &[T], dw: &mut [T]
                 gemm(v.t(), g, &mut du[..inner.len() * width], Epilogue::plain(accum));
             }
         }
-        dispatch(WeightGrads { all_inner: pass.inner, inner, outer, du: &du, pitch, dw: &target, at: share * len });
+        let (kernel, all_inner, at) = (pass.kernel, pass.inner, share * len);
+        dispatch(WeightGrads { kernel, all_inner, inner, outer, du: &du, pitch, dw: &target, at });
     });
     if shares > 1 {
         add_shares(&partial, dw);
@@ -103,6 +104,7 @@ fn few<T: Element>(pass: &Pass, blocks: &Blocks, x: &[T], g: &[T], dw: &mut [T])
             let g = Mat::new(&outputs[e * spaced(tiles * width) + outer.start..], tiles, columns, width, 1);
             gemm(v.t(), g, &mut du[..inner.len() * columns], Epilogue::plain(Accum::Replace));
         }
-        dispatch(WeightGrads { all_inner: pass.inner, inner, outer, du: &du, pitch, dw: &dw, at: 0 });
+        let (kernel, all_inner) = (pass.kernel, pass.inner);
+        dispatch(WeightGrads { kernel, all_inner, inner, outer, du: &du, pitch, dw: &dw, at: 0 });
     });
 }

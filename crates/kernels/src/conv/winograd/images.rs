@@ -1,11 +1,12 @@
 //! The transforms of images: inputs, outputs and the outputs' gradients, rows of tiles at a time.
 //!
-//! Each tile is transformed along its rows and then along its columns. Neighboring rows of input tiles share two rows of
+//! Each tile is transformed along its rows and then along its columns. Neighboring rows of input tiles share rows of
 //! pixels: what the first step made of them is kept.
 
 use std::ops::Range;
 
-use super::{Blocks, Pass, TILE, padded, spaced, transform};
+use super::transform::{self, SIDE};
+use super::{Blocks, ELEMENTS, Pass, padded, spaced};
 use crate::conv::Epilogue;
 use crate::conv::shared::Shared;
 use crate::conv::strip::{from_lanes, to_lanes};
@@ -13,9 +14,6 @@ use crate::gemm::Lane;
 use crate::gemm::registers::LaneKernel;
 use crate::simd::prefetch;
 use crate::{Buffer, Real};
-
-/// Rows and columns of a transformed tile.
-const SIDE: usize = 6;
 
 /// Where some rows of tiles of some channels stand: element `(i, j)` of a tile at `(i * 6 + j) * pitch + tile * width`.
 struct Layout {
@@ -31,7 +29,7 @@ impl Layout {
 
     /// How far the last tile reaches.
     fn len(&self, tiles: usize) -> usize {
-        35 * self.pitch + tiles * self.width
+        (ELEMENTS - 1) * self.pitch + tiles * self.width
     }
 }
 
@@ -51,8 +49,9 @@ impl<T: Real> LaneKernel<T> for Inputs<'_, T> {
     #[inline(always)]
     unsafe fn run<L: Lane<Num = T>>(self) {
         let Inputs { pass, blocks, rows, channels, x, v, all } = self;
-        let apart = blocks.apart;
-        let lines = Lines { image: pass.input, columns: TILE * blocks.across + 2 * apart, padding: pass.padding };
+        let (apart, tile_side, shared) = (blocks.apart, pass.tile(), pass.kernel - 1);
+        let columns = tile_side * blocks.across + shared * apart;
+        let lines = Lines { image: pass.input, columns, padding: pass.padding };
         let tiles = rows.len() * blocks.across;
         let layout = Layout::new(tiles, all.len());
         let v = v.place(0, layout.len(tiles));
@@ -65,8 +64,8 @@ impl<T: Real> LaneKernel<T> for Inputs<'_, T> {
             for (at, row) in rows.clone().enumerate() {
                 let (sample, phase, top) = blocks.place(row);
                 let planes = lines.planes(x, pass.planes(sample)[0] + group, count);
-                // The last two lines of the row of tiles above, if it was in this phase, are the first two of this one.
-                let known = if at > 0 && top > 0 { 2 } else { 0 };
+                // The last lines of the row of tiles above, if it was in this phase, are the first of this one.
+                let known = if at > 0 && top > 0 { shared } else { 0 };
                 for i in top + known..top + SIDE {
                     let half = &mut half[i % SIDE * half_line..][..half_line];
                     // SAFETY: the caller entered `L`; a line has all pixels of its tiles.
@@ -74,7 +73,7 @@ impl<T: Real> LaneKernel<T> for Inputs<'_, T> {
                         if lines.read::<L>(planes, count, i * apart + phase, line) {
                             for (phase, half) in half.chunks_exact_mut(half_line / apart).enumerate() {
                                 for (tile, half) in half.chunks_exact_mut(SIDE * L::LANES).enumerate() {
-                                    let from = line[(tile * TILE * apart + phase) * L::LANES..].as_ptr();
+                                    let from = line[(tile * tile_side * apart + phase) * L::LANES..].as_ptr();
                                     let d = load::<L, SIDE>(from, apart * L::LANES);
                                     store(transform::input(d), half.as_mut_ptr(), L::LANES);
                                 }
@@ -122,13 +121,23 @@ pub(super) struct OutputGrads<'a, T> {
 impl<T: Real> LaneKernel<T> for OutputGrads<'_, T> {
     #[inline(always)]
     unsafe fn run<L: Lane<Num = T>>(self) {
+        // SAFETY: the caller's.
+        unsafe { for_kernel!(self.pass.kernel, K => self.transform::<L, { SIDE + 1 - K }>()) }
+    }
+}
+
+impl<T: Real> OutputGrads<'_, T> {
+    /// # Safety
+    /// `L` is entered.
+    #[inline(always)]
+    unsafe fn transform<L: Lane<Num = T>, const M: usize>(self) {
         let OutputGrads { pass, blocks, rows, channels, g, v, all } = self;
         let apart = blocks.apart;
-        let lines = Lines { image: pass.output, columns: TILE * blocks.across, padding: 0 };
+        let lines = Lines { image: pass.output, columns: M * blocks.across, padding: 0 };
         let tiles = rows.len() * blocks.across;
         let layout = Layout::new(tiles, all.len());
         let v = v.place(0, layout.len(tiles));
-        let mut room = Buffer::unspecified((lines.columns + TILE * blocks.across * SIDE) * L::LANES);
+        let mut room = Buffer::unspecified((lines.columns + M * blocks.across * SIDE) * L::LANES);
         let (line, half) = room.split_at_mut(lines.columns * L::LANES);
         let half_line = blocks.across * SIDE * L::LANES;
         for group in channels.clone().step_by(L::LANES) {
@@ -142,8 +151,8 @@ impl<T: Real> LaneKernel<T> for OutputGrads<'_, T> {
                         if lines.read::<L>(planes, count, (top + i) * apart + phase, line) {
                             for (phase, half) in half.chunks_exact_mut(half_line / apart).enumerate() {
                                 for (tile, half) in half.chunks_exact_mut(SIDE * L::LANES).enumerate() {
-                                    let from = line[(tile * TILE * apart + phase) * L::LANES..].as_ptr();
-                                    let g = load::<L, TILE>(from, apart * L::LANES);
+                                    let from = line[(tile * M * apart + phase) * L::LANES..].as_ptr();
+                                    let g = load::<L, M>(from, apart * L::LANES);
                                     store(transform::output_grad(g), half.as_mut_ptr(), L::LANES);
                                 }
                             }
@@ -158,7 +167,7 @@ impl<T: Real> LaneKernel<T> for OutputGrads<'_, T> {
                         let to = j * layout.pitch + (at * blocks.across + tile) * layout.width + group - all.start;
                         // SAFETY: as above; `v` has all tiles and channels, and those of this call are its own.
                         unsafe {
-                            let g = load::<L, TILE>(half[from..].as_ptr(), half_line);
+                            let g = load::<L, M>(half[from..].as_ptr(), half_line);
                             store(transform::output_grad(g), v.add(to), SIDE * layout.pitch);
                         }
                     }
@@ -182,12 +191,22 @@ pub(super) struct Outputs<'a, T> {
 impl<T: Real> LaneKernel<T> for Outputs<'_, T> {
     #[inline(always)]
     unsafe fn run<L: Lane<Num = T>>(self) {
+        // SAFETY: the caller's.
+        unsafe { for_kernel!(self.pass.kernel, K => self.transform::<L, { SIDE + 1 - K }>()) }
+    }
+}
+
+impl<T: Real> Outputs<'_, T> {
+    /// # Safety
+    /// `L` is entered.
+    #[inline(always)]
+    unsafe fn transform<L: Lane<Num = T>, const M: usize>(self) {
         let Outputs { pass, blocks, rows, channels, m, epilogue, y } = self;
         let [height, width] = pass.output;
         let layout = Layout::new(rows.len() * blocks.across, channels.len());
         assert!(m.len() >= layout.len(rows.len() * blocks.across), "the products are too short");
-        let (apart, each, columns) = (blocks.apart, blocks.across / blocks.apart, TILE * blocks.across);
-        let mut strip = Buffer::unspecified(TILE * columns * L::LANES);
+        let (apart, each, columns) = (blocks.apart, blocks.across / blocks.apart, M * blocks.across);
+        let mut strip = Buffer::unspecified(M * columns * L::LANES);
         for group in (0..channels.len()).step_by(L::LANES) {
             let (count, channel) = (L::LANES.min(channels.len() - group), channels.start + group);
             let bias = epilogue.bias.map_or(&[][..], |bias| &bias[channel..channel + count]);
@@ -196,7 +215,7 @@ impl<T: Real> LaneKernel<T> for Outputs<'_, T> {
             for (at, row) in rows.clone().enumerate() {
                 for tile in 0..blocks.across {
                     let (phase, column) = if apart == 1 { (0, tile) } else { (tile / each, tile % each) };
-                    let column = column * TILE * apart + phase;
+                    let column = column * M * apart + phase;
                     let from = (at * blocks.across + tile) * layout.width + group;
                     // SAFETY: the caller entered `L`; `m` has all tiles and, in whole registers, channels.
                     unsafe {
@@ -205,7 +224,7 @@ impl<T: Real> LaneKernel<T> for Outputs<'_, T> {
                         for (i, row) in products.iter_mut().enumerate() {
                             *row = load(m.add(i * SIDE * layout.pitch), layout.pitch);
                         }
-                        let outputs = transform::output_tile(products);
+                        let outputs = transform::output_tile::<L, M>(products);
                         for (i, row) in outputs.iter().enumerate() {
                             for (j, y) in row.iter().enumerate() {
                                 let to = (i * columns + column + j * apart) * L::LANES;

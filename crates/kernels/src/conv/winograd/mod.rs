@@ -1,7 +1,8 @@
-//! Winograd's convolution F(4x4, 3x3): 3x3 windows, stride 1, dilated or not, with a fourth of the multiplications.
+//! Winograd's convolution F(4x4, 3x3) and F(2x2, 5x5): stride 1, dilated or not, with a fourth of the multiplications, or some more
+//! than a third.
 //!
-//! A 4x4 tile of outputs depends on a 6x6 tile of inputs. Transformed (see [`transform`]), the sum over channels becomes
-//! 36 matrix products, one for each element `e` of a transformed tile:
+//! A 4x4 tile of outputs of 3x3 windows depends on a 6x6 tile of inputs, and so does a 2x2 tile of 5x5 windows. Transformed (see
+//! [`transform`]), the sum over channels becomes 36 matrix products, one for each element `e` of a transformed tile:
 //!
 //! ```text
 //! forward:      M[e][tile, o] = sum over c    of V[e][tile, c] U[e][c, o]        V = inputs, U = weights, M = outputs
@@ -9,9 +10,27 @@
 //! weight grad: dU[e][c, o]    = sum over tile of V[e][tile, c] G[e][tile, o]     G = gradients of the outputs
 //! ```
 //!
-//! 36 products for 16 outputs instead of 9 for each. Work goes by blocks of tiles, whose `V` and `M` stay in the cache.
+//! 36 products for 16 outputs instead of 9 for each, or for 4 outputs instead of 25 for each. Work goes by blocks of tiles, whose `V`
+//! and `M` stay in the cache.
 //! The transforms round too: in `f32` the root-mean-square error is 5e-7 to 8e-7 of the result's, some two and a half times
 //! that of a direct sum (`winograd_rounds_little_more_than_a_direct_sum` measures it).
+
+/// Runs `work` with the rows and columns of a window as a constant.
+macro_rules! for_kernel {
+    ($kernel:expr, $constant:ident => $work:expr) => {
+        match $kernel {
+            3 => {
+                const $constant: usize = 3;
+                $work
+            }
+            5 => {
+                const $constant: usize = 5;
+                $work
+            }
+            other => unreachable!("no transforms of {other}x{other} windows"),
+        }
+    };
+}
 
 mod gradient;
 mod images;
@@ -25,12 +44,11 @@ use crate::gemm::registers::dispatch;
 use crate::gemm::{self, Element, MAX_LANES, Mat, gemm};
 use crate::{Accum, Buffer, parallel};
 use images::{Inputs, Outputs};
+use transform::SIDE;
 use weights::{Filters, Weights};
 
 /// Elements of a transformed tile.
-const ELEMENTS: usize = 36;
-/// Rows and columns of outputs of a tile.
-const TILE: usize = 4;
+const ELEMENTS: usize = SIDE * SIDE;
 /// Tiles of a block, about: enough for good products, three times the rows of a register tile, and few enough for the cache.
 const BLOCK_TILES: usize = 42;
 /// Up to so many tiles are one block.
@@ -45,40 +63,55 @@ const HALVED: usize = 32;
 /// Transformed lane groups that are worth a thread: some 10 microseconds.
 const PIECE: usize = 256;
 
-/// The fewest outputs of a tile, as a mean.
-const OUTPUTS: usize = 6;
-/// The fewest tiles that make up for transforming the weights.
-const WEIGHED: usize = 4;
-/// What transforms have to save, for outputs and for the gradient of the weights, which takes other paths longer.
-const IMAGES: usize = 64;
-const WEIGHTS: usize = 32;
+/// Rows and columns of the windows that there are transforms for.
+const KERNELS: [usize; 2] = [3, 5];
+/// What it takes to transform a channel of a tile, in multiplications of the products: for outputs, and for the gradient of the
+/// weights, which takes other paths longer.
+const IMAGES: usize = 330;
+const GRADIENTS: usize = 270;
+/// What it takes to transform the weights between two channels.
+const WEIGHT: usize = 100;
 
-/// Whether this path computes the convolution, or the gradient of its input, in less time than others.
-pub(super) fn serves_images(geometry: &Conv2d) -> bool {
-    pays(geometry, IMAGES) && geometry.batch * Pass::forward(geometry).tiles() >= WEIGHED
+/// Whether this path computes the convolution in less time than others.
+pub(super) fn serves_forward(geometry: &Conv2d) -> bool {
+    possible(geometry) && pays(geometry, &Pass::forward(geometry), IMAGES)
+}
+
+/// Whether this path computes the gradient of the input in less time than others.
+pub(super) fn serves_input_grad(geometry: &Conv2d) -> bool {
+    possible(geometry) && pays(geometry, &Pass::input_grad(geometry), IMAGES)
 }
 
 /// Whether this path computes the gradient of the weights in less time than others.
 pub(super) fn serves_weights(geometry: &Conv2d) -> bool {
-    pays(geometry, WEIGHTS) && (geometry.group_out() >= MAX_LANES / 2 || !beside::applies(geometry))
+    possible(geometry)
+        && pays(geometry, &Pass::forward(geometry), GRADIENTS)
+        && (geometry.group_out() >= MAX_LANES / 2 || !beside::applies(geometry))
 }
 
-/// Whether the multiplications that are saved make up for the transforms: each of a register of channels takes as much time as
-/// `worth` multiplications of registers in a direct sum.
-fn pays(geometry: &Conv2d, worth: usize) -> bool {
-    let (inner, outer, apart) = (geometry.group_in(), geometry.group_out(), geometry.dilation[0]);
-    let possible = geometry.kernel == [3, 3]
+/// Whether there are transforms for the windows.
+fn possible(geometry: &Conv2d) -> bool {
+    let ([kernel, other], apart) = (geometry.kernel, geometry.dilation[0]);
+    KERNELS.contains(&kernel)
+        && other == kernel
         && geometry.stride == [1, 1]
         && geometry.dilation == [apart, apart]
-        && geometry.padding.iter().all(|&p| p <= 2 * apart)
-        && geometry.padding[0] == geometry.padding[1];
-    let [height, width] = geometry.output();
-    let (outputs, tiles) = (height * width, Pass::forward(geometry).tiles());
-    // Much of incomplete tiles is wasted.
-    possible && outputs >= OUTPUTS * tiles && inner * outer * outputs >= worth * tiles * (padded(inner) + padded(outer))
+        && geometry.padding.iter().all(|&p| p <= (kernel - 1) * apart)
+        && geometry.padding[0] == geometry.padding[1]
 }
 
-/// A 3x3 convolution of stride 1 from `inner` to `outer` channels of a group: the forward pass, or the gradient of the input.
+/// Whether the multiplications that a pass saves make up for the transforms. Its products have whole registers of outer channels,
+/// and whole tiles.
+fn pays(geometry: &Conv2d, pass: &Pass, transform: usize) -> bool {
+    let [height, width] = geometry.output();
+    let (inner, outer) = (padded(pass.inner), padded(pass.outer));
+    let tile = ELEMENTS * pass.inner * outer + transform * (inner + outer);
+    let (batch, weights) = (pass.batch as f64, (WEIGHT * inner * outer) as f64);
+    let direct = (pass.taps() * height * width) as f64 * (pass.inner * pass.outer) as f64;
+    direct * batch >= (pass.tiles() * tile) as f64 * batch + weights
+}
+
+/// A convolution of stride 1 from `inner` to `outer` channels of a group: the forward pass, or the gradient of the input.
 #[derive(Clone, Copy)]
 struct Pass {
     batch: usize,
@@ -87,6 +120,8 @@ struct Pass {
     group: usize,
     /// How many there are.
     groups: usize,
+    /// Rows and columns of a window.
+    kernel: usize,
     input: [usize; 2],
     output: [usize; 2],
     padding: usize,
@@ -101,6 +136,8 @@ struct Pass {
 struct Blocks {
     /// Distance between neighboring pixels of a tile: the dilation.
     apart: usize,
+    /// Rows and columns of outputs of a tile.
+    tile: usize,
     /// Tiles in a row.
     across: usize,
     /// Rows of tiles in an image.
@@ -112,9 +149,19 @@ struct Blocks {
 }
 
 impl Pass {
+    /// Rows and columns of outputs of a tile.
+    fn tile(&self) -> usize {
+        SIDE + 1 - self.kernel
+    }
+
     /// Rows and columns of tiles of an image.
     fn sides(&self) -> [usize; 2] {
-        self.output.map(|n| self.dilation * n.div_ceil(TILE * self.dilation))
+        self.output.map(|n| self.dilation * n.div_ceil(self.tile() * self.dilation))
+    }
+
+    /// Elements of a window.
+    fn taps(&self) -> usize {
+        self.kernel * self.kernel
     }
 
     /// Tiles of an image.
@@ -126,7 +173,7 @@ impl Pass {
         let [down, across] = self.sides();
         let rows = self.batch * down;
         let together = if rows * across <= FEW_TILES { rows } else { (BLOCK_TILES / across).clamp(1, rows) };
-        Blocks { apart: self.dilation, across, down, rows, together }
+        Blocks { apart: self.dilation, tile: self.tile(), across, down, rows, together }
     }
 }
 
@@ -134,7 +181,7 @@ impl Blocks {
     /// The sample and the phase of a row of tiles, and its first line in that phase.
     fn place(&self, row: usize) -> (usize, usize, usize) {
         let (sample, row, rows) = (row / self.down, row % self.down, self.down / self.apart);
-        (sample, row / rows, row % rows * TILE)
+        (sample, row / rows, row % rows * self.tile)
     }
 
     fn count(&self) -> usize {
@@ -283,6 +330,7 @@ impl Pass {
             outer: geometry.group_out(),
             group: 0,
             groups: geometry.groups,
+            kernel: geometry.kernel[0],
             input: geometry.input,
             output: geometry.output(),
             padding: geometry.padding[0],
@@ -292,13 +340,13 @@ impl Pass {
 
     fn input_grad(geometry: &Conv2d) -> Self {
         let pass = Pass::forward(geometry);
-        let padding = 2 * pass.dilation - pass.padding;
+        let padding = (pass.kernel - 1) * pass.dilation - pass.padding;
         Pass { inner: pass.outer, outer: pass.inner, input: pass.output, output: pass.input, padding, ..pass }
     }
 
     /// Calls `work` for the pass of each group, with the place of its weights.
     fn for_groups(&self, work: impl Fn(&Pass, Range<usize>) + Sync + Send) {
-        let weights = self.inner * self.outer * 9;
+        let weights = self.inner * self.outer * self.taps();
         parallel::for_each(self.groups, |group| {
             work(&Pass { group, ..*self }, group * weights..(group + 1) * weights);
         });
@@ -310,21 +358,31 @@ impl Pass {
     }
 }
 
-/// [`forward`](super::forward) where this path [`serves_images`].
+/// [`forward`](super::forward) where this path [`serves_forward`].
 pub(super) fn forward<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], epilogue: Epilogue<'_, T>, y: &mut [T]) {
     let y = Shared::new(y);
     Pass::forward(geometry).for_groups(|pass, weights| {
-        let filters = Filters { w: &w[weights], steps: [pass.inner * 9, 9], turned: false };
+        let filters = Filters {
+            w: &w[weights],
+            steps: [pass.inner * pass.taps(), pass.taps()],
+            kernel: pass.kernel,
+            turned: false,
+        };
         let bias = epilogue.bias.map(|bias| &bias[pass.group * pass.outer..][..pass.outer]);
         run(pass, x, filters, Epilogue { bias, ..epilogue }, &y);
     });
 }
 
-/// [`input_grad`](super::input_grad) where this path [`serves_images`].
+/// [`input_grad`](super::input_grad) where this path [`serves_input_grad`].
 pub(super) fn input_grad<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &mut [T]) {
     let dx = Shared::new(dx);
     Pass::input_grad(geometry).for_groups(|pass, weights| {
-        let filters = Filters { w: &w[weights], steps: [9, pass.outer * 9], turned: true };
+        let filters = Filters {
+            w: &w[weights],
+            steps: [pass.taps(), pass.outer * pass.taps()],
+            kernel: pass.kernel,
+            turned: true,
+        };
         run(pass, g, filters, Epilogue::plain(), &dx);
     });
 }

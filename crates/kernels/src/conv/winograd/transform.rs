@@ -1,7 +1,7 @@
-//! The transforms of F(4x4, 3x3): what turns a 3x3 convolution of a tile into 36 plain products.
+//! The transforms of F(MxM, KxK), M + K = 7: what turns the convolution of a tile into 36 plain products.
 //!
 //! ```text
-//! y = A^T [ (G w G^T) * (B^T x B) ] A         6x6 inputs x, 3x3 weights w, 4x4 outputs y; * element by element
+//! y = A^T [ (G w G^T) * (B^T x B) ] A         6x6 inputs x, KxK weights w, MxM outputs y; * element by element. For K = 3:
 //!
 //!       | aabb    0   -aa-bb   0    1  0 |        | 1/aabb                |        | 1   1    1    1    1  0 |
 //!       |   0   -abb   -bb     a    1  0 |        | (1  a  aa) / n(a,b)   |  A^T = | 0   a   -a    b   -b  0 |
@@ -12,7 +12,8 @@
 //! ```
 //!
 //! These multiply polynomials by their values at the points 0, a, -a, b, -b and infinity. The common choice is 1 and 2;
-//! 5/8 and 3/2 round much less, and `A` and `B` stay exact.
+//! 5/8 and 3/2 round much less, and `A` and `B` stay exact. Other sizes have more or fewer powers: `B` is the same for all, row i of
+//! `A^T` holds the i-th powers, and so does column i of `G`; infinity meets the last of them.
 //!
 //! The gradients are the transposes: `dU = (B^T x B) * (A g A^T)` and `dw = G^T dU G`.
 //! Each transform is one formula along a line of the tile, applied to rows and then to columns, for as many channels as a
@@ -26,6 +27,9 @@
 
 use crate::Real;
 use crate::gemm::Lane;
+
+/// Rows and columns of a transformed tile.
+pub(super) const SIDE: usize = 6;
 
 /// The points of the polynomials, and their squares.
 const A: f64 = 0.625;
@@ -56,7 +60,7 @@ unsafe fn times<L: Lane>(c: f64, x: L) -> L {
 
 /// `B^T d`.
 #[inline(always)]
-pub(super) unsafe fn input<L: Lane>(d: [L; 6]) -> [L; 6] {
+pub(super) unsafe fn input<L: Lane>(d: [L; SIDE]) -> [L; SIDE] {
     // SAFETY: the caller's.
     unsafe {
         let (even_a, odd_a) = (plus(d[4], -BB, d[2]), plus(d[3], -BB, d[1]));
@@ -74,61 +78,93 @@ pub(super) unsafe fn input<L: Lane>(d: [L; 6]) -> [L; 6] {
 
 /// `A^T m`.
 #[inline(always)]
-pub(super) unsafe fn output<L: Lane>(m: [L; 6]) -> [L; 4] {
+pub(super) unsafe fn output<L: Lane, const M: usize>(m: [L; SIDE]) -> [L; M] {
     // SAFETY: the caller's.
     unsafe {
-        let (even_a, odd_a) = (m[1].add(m[2]), plus(m[1], -1.0, m[2]));
-        let (even_b, odd_b) = (m[3].add(m[4]), plus(m[3], -1.0, m[4]));
-        [
-            m[0].add(even_a).add(even_b),
-            plus(times(A, odd_a), B, odd_b),
-            plus(times(AA, even_a), BB, even_b),
-            plus(plus(m[5], AA * A, odd_a), BB * B, odd_b),
-        ]
+        let even = [m[1].add(m[2]), m[3].add(m[4])];
+        let odd = [plus(m[1], -1.0, m[2]), plus(m[3], -1.0, m[4])];
+        let mut all = [L::splat(L::Num::ZERO); M];
+        (all[0], all[M - 1]) = (m[0], m[5]);
+        let (mut a, mut b) = (1.0, 1.0);
+        for i in 0..M {
+            let [at_a, at_b] = if i % 2 == 0 { even } else { odd };
+            all[i] = plus(plus(all[i], a, at_a), b, at_b);
+            (a, b) = (a * A, b * B);
+        }
+        all
     }
 }
 
 /// `A g`, the transpose of [`output`].
 #[inline(always)]
-pub(super) unsafe fn output_grad<L: Lane>(g: [L; 4]) -> [L; 6] {
+pub(super) unsafe fn output_grad<L: Lane, const M: usize>(g: [L; M]) -> [L; SIDE] {
     // SAFETY: the caller's.
     unsafe {
-        let (even_a, odd_a) = (plus(g[0], AA, g[2]), plus(g[1], AA, g[3]));
-        let (even_b, odd_b) = (plus(g[0], BB, g[2]), plus(g[1], BB, g[3]));
-        [g[0], plus(even_a, A, odd_a), plus(even_a, -A, odd_a), plus(even_b, B, odd_b), plus(even_b, -B, odd_b), g[3]]
+        let (mut even_a, mut even_b, mut odd_a, mut odd_b) = (g[0], g[0], g[1], g[1]);
+        let (mut a, mut b) = (1.0, 1.0);
+        for i in 2..M {
+            if i % 2 == 0 {
+                (a, b) = (a * AA, b * BB);
+                (even_a, even_b) = (plus(even_a, a, g[i]), plus(even_b, b, g[i]));
+            } else {
+                (odd_a, odd_b) = (plus(odd_a, a, g[i]), plus(odd_b, b, g[i]));
+            }
+        }
+        [
+            g[0],
+            plus(even_a, A, odd_a),
+            plus(even_a, -A, odd_a),
+            plus(even_b, B, odd_b),
+            plus(even_b, -B, odd_b),
+            g[M - 1],
+        ]
     }
 }
 
 /// `G w`.
 #[inline(always)]
-pub(super) unsafe fn weight<L: Lane>(w: [L; 3]) -> [L; 6] {
+pub(super) unsafe fn weight<L: Lane, const K: usize>(w: [L; K]) -> [L; SIDE] {
     // SAFETY: the caller's.
     unsafe {
-        let even_a = plus(times(AT_A, w[0]), AT_A * AA, w[2]);
-        let even_b = plus(times(AT_B, w[0]), AT_B * BB, w[2]);
-        [
-            times(AT_0, w[0]),
-            plus(even_a, AT_A * A, w[1]),
-            plus(even_a, -AT_A * A, w[1]),
-            plus(even_b, AT_B * B, w[1]),
-            plus(even_b, -AT_B * B, w[1]),
-            w[2],
-        ]
+        let (mut even_a, mut even_b) = (times(AT_A, w[0]), times(AT_B, w[0]));
+        let (mut a, mut b) = (AT_A, AT_B);
+        for i in 1..K {
+            (a, b) = (a * A, b * B);
+            if i % 2 == 0 {
+                (even_a, even_b) = (plus(even_a, a, w[i]), plus(even_b, b, w[i]));
+            }
+        }
+        let mut all = [times(AT_0, w[0]), even_a, even_a, even_b, even_b, w[K - 1]];
+        let (mut a, mut b) = (AT_A, AT_B);
+        for i in 1..K {
+            (a, b) = (a * A, b * B);
+            if i % 2 == 1 {
+                all[1] = plus(all[1], a, w[i]);
+                all[2] = plus(all[2], -a, w[i]);
+                all[3] = plus(all[3], b, w[i]);
+                all[4] = plus(all[4], -b, w[i]);
+            }
+        }
+        all
     }
 }
 
 /// `G^T u`, the transpose of [`weight`].
 #[inline(always)]
-pub(super) unsafe fn weight_grad<L: Lane>(u: [L; 6]) -> [L; 3] {
+pub(super) unsafe fn weight_grad<L: Lane, const K: usize>(u: [L; SIDE]) -> [L; K] {
     // SAFETY: the caller's.
     unsafe {
-        let (even_a, odd_a) = (u[1].add(u[2]), plus(u[1], -1.0, u[2]));
-        let (even_b, odd_b) = (u[3].add(u[4]), plus(u[3], -1.0, u[4]));
-        [
-            plus(plus(times(AT_0, u[0]), AT_A, even_a), AT_B, even_b),
-            plus(times(AT_A * A, odd_a), AT_B * B, odd_b),
-            plus(plus(u[5], AT_A * AA, even_a), AT_B * BB, even_b),
-        ]
+        let even = [u[1].add(u[2]), u[3].add(u[4])];
+        let odd = [plus(u[1], -1.0, u[2]), plus(u[3], -1.0, u[4])];
+        let mut all = [L::splat(L::Num::ZERO); K];
+        (all[0], all[K - 1]) = (times(AT_0, u[0]), u[5]);
+        let (mut a, mut b) = (AT_A, AT_B);
+        for i in 0..K {
+            let [at_a, at_b] = if i % 2 == 0 { even } else { odd };
+            all[i] = plus(plus(all[i], a, at_a), b, at_b);
+            (a, b) = (a * A, b * B);
+        }
+        all
     }
 }
 
@@ -136,22 +172,22 @@ pub(super) unsafe fn weight_grad<L: Lane>(u: [L; 6]) -> [L; 3] {
 //
 // Loops, no closures: those may be compiled apart, without the registers of the level.
 macro_rules! both_ways {
-    ($(#[$meta:meta])* $name:ident: $formula:ident, $n:literal, $m:literal) => {
+    ($(#[$meta:meta])* $name:ident<$size:ident>: $formula:ident, $n:ident, $m:ident) => {
         $(#[$meta])*
         #[inline(always)]
-        pub(super) unsafe fn $name<L: Lane>(tile: [[L; $n]; $n]) -> [[L; $m]; $m] {
+        pub(super) unsafe fn $name<L: Lane, const $size: usize>(tile: [[L; $n]; $n]) -> [[L; $m]; $m] {
             // SAFETY: the caller's.
             unsafe {
                 let zero = L::splat(L::Num::ZERO);
                 let (mut columns, mut out) = ([[zero; $n]; $m], [[zero; $m]; $m]);
                 for i in 0..$n {
-                    let row = $formula(tile[i]);
+                    let row: [L; $m] = $formula(tile[i]);
                     for j in 0..$m {
                         columns[j][i] = row[j];
                     }
                 }
                 for j in 0..$m {
-                    let column = $formula(columns[j]);
+                    let column: [L; $m] = $formula(columns[j]);
                     for i in 0..$m {
                         out[i][j] = column[i];
                     }
@@ -162,6 +198,6 @@ macro_rules! both_ways {
     };
 }
 
-both_ways!(/** `A^T m A`. */ output_tile: output, 6, 4);
-both_ways!(/** `G w G^T`. */ weight_tile: weight, 3, 6);
-both_ways!(/** `G^T u G`. */ weight_grad_tile: weight_grad, 6, 3);
+both_ways!(/** `A^T m A`. */ output_tile<M>: output, SIDE, M);
+both_ways!(/** `G w G^T`. */ weight_tile<K>: weight, K, SIDE);
+both_ways!(/** `G^T u G`. */ weight_grad_tile<K>: weight_grad, SIDE, K);

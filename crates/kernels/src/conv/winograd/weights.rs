@@ -3,15 +3,14 @@
 use std::ops::Range;
 
 use super::images::{load, store};
-use super::{padded, transform};
+use super::transform::{self, SIDE};
+use super::{ELEMENTS, padded};
 use crate::conv::shared::Shared;
 use crate::conv::strip::{from_lanes, to_lanes};
 use crate::gemm::Lane;
 use crate::gemm::registers::LaneKernel;
 use crate::{Buffer, Real};
 
-/// Elements of a window.
-const TAPS: usize = 9;
 /// Inner channels whose weights are transposed together, where they follow each other.
 const TOGETHER: usize = 16;
 
@@ -21,7 +20,9 @@ pub(super) struct Filters<'a, T> {
     pub(super) w: &'a [T],
     /// Distance of the weights of neighboring outer and inner channels.
     pub(super) steps: [usize; 2],
-    /// Turn the 3x3 weights around.
+    /// Rows and columns of the weights.
+    pub(super) kernel: usize,
+    /// Turn them around.
     pub(super) turned: bool,
 }
 
@@ -40,33 +41,43 @@ pub(super) struct Weights<'a, T> {
 impl<T: Real> LaneKernel<T> for Weights<'_, T> {
     #[inline(always)]
     unsafe fn run<L: Lane<Num = T>>(self) {
-        let Weights { filters: Filters { w, steps, turned }, inner, outer, at, u, pitch } = self;
-        let width = padded(outer.len());
+        // SAFETY: the caller's.
+        unsafe { for_kernel!(self.filters.kernel, K => self.transform::<L, K>()) }
+    }
+}
+
+impl<T: Real> Weights<'_, T> {
+    /// # Safety
+    /// `L` is entered.
+    #[inline(always)]
+    unsafe fn transform<L: Lane<Num = T>, const K: usize>(self) {
+        let Weights { filters: Filters { w, steps, turned, .. }, inner, outer, at, u, pitch } = self;
+        let (width, all) = (padded(outer.len()), K * K);
         assert!((at + inner.len()) * width <= pitch, "the inner channels lie outside of their element");
-        let together = if steps[1] == TAPS { TOGETHER } else { 1 };
-        let mut taps = Buffer::unspecified(TOGETHER * TAPS * L::LANES);
+        let together = if steps[1] == all { TOGETHER } else { 1 };
+        let mut taps = Buffer::unspecified(TOGETHER * all * L::LANES);
         for first in inner.clone().step_by(together) {
             let channels = together.min(inner.end - first);
             for group in (0..outer.len()).step_by(L::LANES) {
                 let count = L::LANES.min(outer.len() - group);
                 let w = &w[(outer.start + group) * steps[0] + first * steps[1]..];
-                assert!(w.len() >= (count - 1) * steps[0] + channels * TAPS, "the weights are too short");
+                assert!(w.len() >= (count - 1) * steps[0] + channels * all, "the weights are too short");
                 // SAFETY: the weights of each of `count` outer channels are there, and `taps` has room for them.
-                unsafe { to_lanes::<L>(w.as_ptr(), steps[0], count, channels * TAPS, taps.as_mut_ptr()) };
+                unsafe { to_lanes::<L>(w.as_ptr(), steps[0], count, channels * all, taps.as_mut_ptr()) };
                 for c in 0..channels {
                     let to = (at + first - inner.start + c) * width + group;
-                    let u = u.place(to, 35 * pitch + L::LANES);
+                    let u = u.place(to, (ELEMENTS - 1) * pitch + L::LANES);
                     // SAFETY: the caller entered `L`; `place` checks that all elements lie inside, and each piece of work
                     // has its own inner channels, or a `u` of its own.
                     unsafe {
-                        let mut tile = [[L::splat(T::ZERO); 3]; 3];
+                        let mut tile = [[L::splat(T::ZERO); K]; K];
                         for (i, tap) in tile.as_flattened_mut().iter_mut().enumerate() {
-                            let i = c * TAPS + if turned { TAPS - 1 - i } else { i };
+                            let i = c * all + if turned { all - 1 - i } else { i };
                             *tap = L::load(taps[i * L::LANES..].as_ptr());
                         }
                         let tile = transform::weight_tile(tile);
                         for (i, row) in tile.iter().enumerate() {
-                            store(*row, u.add(i * 6 * pitch), pitch);
+                            store(*row, u.add(i * SIDE * pitch), pitch);
                         }
                     }
                 }
@@ -77,6 +88,8 @@ impl<T: Real> LaneKernel<T> for Weights<'_, T> {
 
 /// Transforms `du[e][c, o]` back and writes it to the weights of some inner and outer channels.
 pub(super) struct WeightGrads<'a, T> {
+    /// Rows and columns of the weights.
+    pub(super) kernel: usize,
     /// Inner channels of the weights.
     pub(super) all_inner: usize,
     pub(super) inner: Range<usize>,
@@ -92,10 +105,20 @@ pub(super) struct WeightGrads<'a, T> {
 impl<T: Real> LaneKernel<T> for WeightGrads<'_, T> {
     #[inline(always)]
     unsafe fn run<L: Lane<Num = T>>(self) {
-        let WeightGrads { all_inner, inner, outer, du, pitch, dw, at } = self;
-        let width = padded(outer.len());
-        assert!(du.len() >= 35 * pitch + inner.len() * width, "the gradients are too short");
-        let mut taps = Buffer::unspecified(TOGETHER * TAPS * L::LANES);
+        // SAFETY: the caller's.
+        unsafe { for_kernel!(self.kernel, K => self.transform::<L, K>()) }
+    }
+}
+
+impl<T: Real> WeightGrads<'_, T> {
+    /// # Safety
+    /// `L` is entered.
+    #[inline(always)]
+    unsafe fn transform<L: Lane<Num = T>, const K: usize>(self) {
+        let WeightGrads { all_inner, inner, outer, du, pitch, dw, at, .. } = self;
+        let (width, all) = (padded(outer.len()), K * K);
+        assert!(du.len() >= (ELEMENTS - 1) * pitch + inner.len() * width, "the gradients are too short");
+        let mut taps = Buffer::unspecified(TOGETHER * all * L::LANES);
         for group in (0..outer.len()).step_by(L::LANES) {
             let count = L::LANES.min(outer.len() - group);
             for first in inner.clone().step_by(TOGETHER) {
@@ -105,23 +128,23 @@ impl<T: Real> LaneKernel<T> for WeightGrads<'_, T> {
                     // SAFETY: the caller entered `L`; all elements lie inside, as was asserted.
                     unsafe {
                         let du = du.as_ptr().add(from);
-                        let mut tile = [[L::splat(T::ZERO); 6]; 6];
+                        let mut tile = [[L::splat(T::ZERO); SIDE]; SIDE];
                         for (i, row) in tile.iter_mut().enumerate() {
-                            *row = load(du.add(i * 6 * pitch), pitch);
+                            *row = load(du.add(i * SIDE * pitch), pitch);
                         }
-                        let tile = transform::weight_grad_tile(tile);
+                        let tile = transform::weight_grad_tile::<L, K>(tile);
                         for (i, &row) in tile.iter().enumerate() {
-                            store(row, taps[(c * TAPS + i * 3) * L::LANES..].as_mut_ptr(), L::LANES);
+                            store(row, taps[(c * all + i * K) * L::LANES..].as_mut_ptr(), L::LANES);
                         }
                     }
                 }
-                let pitch = all_inner * TAPS;
-                let start = at + ((outer.start + group) * all_inner + first) * TAPS;
+                let pitch = all_inner * all;
+                let start = at + ((outer.start + group) * all_inner + first) * all;
                 // SAFETY: `place` checks that all of it lies inside; each piece of work has its own share of `dw` or its
                 // own channels.
                 unsafe {
-                    let dw = dw.place(start, (count - 1) * pitch + channels * TAPS);
-                    from_lanes::<L>(taps.as_ptr(), count, channels * TAPS, dw, pitch);
+                    let dw = dw.place(start, (count - 1) * pitch + channels * all);
+                    from_lanes::<L>(taps.as_ptr(), count, channels * all, dw, pitch);
                 }
             }
         }
