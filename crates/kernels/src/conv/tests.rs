@@ -144,6 +144,8 @@ fn special() -> Vec<Conv2d> {
         square([1, 24, 40], 18, [5, 1, 6, 2, 1]),  // 5x5, dilated, wide padding
         square([3, 48, 64], 11, [5, 1, 0, 1, 2]),  // 5x5, groups
         square([2, 20, 40], 3, [5, 1, 4, 1, 1]),   // 5x5, wide padding
+        square([1, 40, 40], 10, [4, 1, 1, 1, 1]),  // 4x4
+        square([3, 24, 70], 17, [4, 1, 3, 2, 1]),  // 4x4, dilated, many tiles
         square([0, 3, 4], 8, [3, 1, 1, 1, 1]),     // empty batch
         square([2, 0, 4], 8, [3, 1, 1, 1, 1]),     // no channels
         square([2, 3, 4], 2, [3, 1, 0, 1, 1]),     // the kernel does not fit
@@ -191,7 +193,7 @@ fn distance(got: &[f32], want: &[f64]) -> f64 {
 fn winograd_rounds_little_more_than_a_direct_sum() {
     let mut rng = SmallRng::seed_from_u64(4);
     for (channels, kernel, dilation) in
-        [(16, 3, 1), (64, 3, 1), (256, 3, 1), (64, 3, 2), (16, 5, 1), (64, 5, 1), (256, 5, 1)]
+        [(16, 3, 1), (64, 3, 1), (256, 3, 1), (64, 3, 2), (64, 4, 1), (16, 5, 1), (64, 5, 1), (256, 5, 1)]
     {
         let geometry = square([2, channels, 32], 12, [kernel, 1, kernel / 2 * dilation, dilation, 1]);
         assert!(winograd::serves_forward(&geometry) && winograd::serves_weights(&geometry));

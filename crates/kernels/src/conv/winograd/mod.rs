@@ -1,8 +1,8 @@
-//! Winograd's convolution F(4x4, 3x3) and F(2x2, 5x5): stride 1, dilated or not, with a fourth of the multiplications, or some more
-//! than a third.
+//! Winograd's convolution F(MxM, KxK), M + K = 7, for windows of 3x3, 4x4 and 5x5: stride 1, dilated or not, with a fourth to some
+//! more than a third of the multiplications.
 //!
-//! A 4x4 tile of outputs of 3x3 windows depends on a 6x6 tile of inputs, and so does a 2x2 tile of 5x5 windows. Transformed (see
-//! [`transform`]), the sum over channels becomes 36 matrix products, one for each element `e` of a transformed tile:
+//! A 4x4 tile of outputs of 3x3 windows depends on a 6x6 tile of inputs, and so do a 3x3 tile of 4x4 and a 2x2 tile of 5x5 windows.
+//! Transformed (see [`transform`]), the sum over channels becomes 36 matrix products, one for each element `e` of a transformed tile:
 //!
 //! ```text
 //! forward:      M[e][tile, o] = sum over c    of V[e][tile, c] U[e][c, o]        V = inputs, U = weights, M = outputs
@@ -10,23 +10,22 @@
 //! weight grad: dU[e][c, o]    = sum over tile of V[e][tile, c] G[e][tile, o]     G = gradients of the outputs
 //! ```
 //!
-//! 36 products for 16 outputs instead of 9 for each, or for 4 outputs instead of 25 for each. Work goes by blocks of tiles, whose `V`
-//! and `M` stay in the cache.
-//! The transforms round too: in `f32` the root-mean-square error is 5e-7 to 8e-7 of the result's, some two and a half times
-//! that of a direct sum (`winograd_rounds_little_more_than_a_direct_sum` measures it).
+//! 36 products for 16 outputs instead of 9 for each (for 9 instead of 16 each, for 4 instead of 25 each). Work goes by blocks of tiles,
+//! whose `V` and `M` stay in the cache.
+//! The transforms round too: in `f32` the root-mean-square error is 5e-7 to 9e-7 of the result's, one and a half to
+//! three and a half times that of a direct sum (`winograd_rounds_little_more_than_a_direct_sum` measures it).
 
 /// Runs `work` with the rows and columns of a window as a constant.
 macro_rules! for_kernel {
     ($kernel:expr, $constant:ident => $work:expr) => {
+        for_kernel!($kernel, $constant => $work; 3 4 5)
+    };
+    ($kernel:expr, $constant:ident => $work:expr; $($size:literal)*) => {
         match $kernel {
-            3 => {
-                const $constant: usize = 3;
+            $($size => {
+                const $constant: usize = $size;
                 $work
-            }
-            5 => {
-                const $constant: usize = 5;
-                $work
-            }
+            })*
             other => unreachable!("no transforms of {other}x{other} windows"),
         }
     };
@@ -37,7 +36,7 @@ mod images;
 mod transform;
 mod weights;
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use super::{Conv2d, Epilogue, beside, shared::Shared};
 use crate::gemm::registers::dispatch;
@@ -64,7 +63,7 @@ const HALVED: usize = 32;
 const PIECE: usize = 256;
 
 /// Rows and columns of the windows that there are transforms for.
-const KERNELS: [usize; 2] = [3, 5];
+const KERNELS: RangeInclusive<usize> = 3..=5;
 /// What it takes to transform a channel of a tile, in multiplications of the products: for outputs, and for the gradient of the
 /// weights, which takes other paths longer.
 const IMAGES: usize = 330;
