@@ -1,11 +1,11 @@
 """Single operations beside PyTorch: runs the binary `operations` and PyTorch in turn, on the same shapes.
 
     pip install torch
-    python benches/operations_torch.py [--threads N] [--secs S] [--rounds R] [--below RATIO] [--random COUNT [--seed SEED]] [NAME]
+    python benches/operations_torch.py [--threads N] [--secs S] [--rounds R] [--below RATIO] [--random COUNT [--seed SEED] [--sizes SIZE,..]] [NAME]
 
 prints for each operation that has NAME in its call, forward alone and with backward, the shortest time of both in microseconds, and
 PyTorch's over Chainrule's: above 1, Chainrule is faster. `--below` leaves out those of which both ratios are higher. `--random` takes so
-many operations on random shapes instead.
+many operations on random shapes instead, those of them that `--sizes` settles: `--random 1 --sizes 4096,13 layer_norm`.
 """
 
 import ast
@@ -15,6 +15,7 @@ import beside
 parser = beside.parser_in_turn(__doc__)
 parser.add_argument("--below", type=float, default=float("inf"))
 beside.add_random(parser)
+parser.add_argument("--sizes", help="the first sizes of random operations")
 args = parser.parse_args()
 cores = beside.pin(args.threads)
 
@@ -28,7 +29,7 @@ def ours():
     """Calls with their shapes and setup, and the milliseconds of forward and of both passes."""
     options = ["--threads", str(args.threads), "--secs", str(args.secs), args.name]
     if args.random:
-        options += ["--random", str(args.random), "--seed", str(args.seed)]
+        options += ["--random", str(args.random), "--seed", str(args.seed), *(["--sizes", args.sizes] if args.sizes else [])]
     for line in beside.printed([*BINARY, *options], cores):
         call, shapes, setup, *times = line.split("\t")
         yield (call, shapes, setup), [float(t) for t in times]

@@ -21,6 +21,12 @@ pub struct Times {
     pub losses: Vec<f32>,
 }
 
+/// Reads a number of seconds to measure for, at most a day, from the command line.
+pub fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| "no number".to_string())?;
+    if (0.0..=86_400.0).contains(&seconds) { Ok(seconds) } else { Err("not between 0 and 86400".into()) }
+}
+
 /// Times the steps of a task for at least `seconds` and 20 steps.
 pub fn time(task: &mut Task, seconds: f64) -> Times {
     let losses = (0..WARM_UP).filter_map(|_| (task.step)()).collect();

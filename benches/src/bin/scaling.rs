@@ -5,34 +5,28 @@
 //! at the machine's peak rate.
 
 use chainrule_benches::machine::{peak_gflops, pinned_pool};
-use chainrule_benches::measure::time;
+use chainrule_benches::measure::{seconds, time};
 use chainrule_benches::plot::{Curve, svg};
 use chainrule_benches::workload::Task;
 use chainrule_layers::{AttentionMasks, Linear, Lstm, Mode, Module, MultiheadAttention, Relu, Sequential};
 use chainrule_optim::{Adam, Optimizer};
 use chainrule_tensor::{Rng, Tensor};
+use clap::Parser;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-struct Options {
-    threads: usize,
-    seconds: f64,
-    svg: Option<String>,
-}
-
-fn options() -> Result<Options, String> {
-    let mut options = Options { threads: 2, seconds: 0.5, svg: None };
-    let mut args = std::env::args().skip(1);
-    while let Some(name) = args.next() {
-        let value = args.next().ok_or_else(|| format!("{name} needs a value"));
-        let bad = |what: &str| format!("{name} needs {what}");
-        match name.as_str() {
-            "--threads" => options.threads = value?.parse().ok().filter(|&n| n > 0).ok_or_else(|| bad("a number"))?,
-            "--secs" => options.seconds = value?.parse().map_err(|_| bad("a number of seconds"))?,
-            "--svg" => options.svg = Some(value?),
-            other => return Err(format!("unknown option {other}; there are --threads N, --secs S, --svg FILE")),
-        }
-    }
-    Ok(options)
+#[derive(Parser)]
+#[command(name = "scaling")]
+struct Args {
+    /// Threads
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
+    threads: u16,
+    /// Seconds to measure each point
+    #[arg(long, default_value_t = 0.5, value_parser = seconds)]
+    secs: f64,
+    /// Draw the curves into this file
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
 }
 
 /// A training step of a net on inputs that stay the same.
@@ -106,29 +100,22 @@ fn curve(title: &str, x: &str, sizes: &[usize], seconds: f64, peak: f64, make: i
 }
 
 fn main() -> ExitCode {
-    let options = match options() {
-        Ok(options) => options,
-        Err(message) => {
-            eprintln!("error: {message}");
-            return ExitCode::from(2);
-        }
-    };
-    let seconds = options.seconds;
-    let curves = pinned_pool(options.threads).install(|| {
+    let Args { threads, secs, svg: path } = Args::parse();
+    let curves = pinned_pool(threads.into()).install(|| {
         let peak = peak_gflops();
-        println!("{} threads, peak {peak:.0} GFLOP/s", options.threads);
+        println!("{threads} threads, peak {peak:.0} GFLOP/s");
         let powers = |low: u32, high: u32| (low..=high).map(|power| 1usize << power).collect::<Vec<_>>();
         [
-            curve("784-512-256-10", "batch", &powers(0, 12), seconds, peak, |n| mlp(n, [784, 512, 256, 10])),
-            curve("three dense layers, batch 64", "width", &powers(4, 11), seconds, peak, |n| mlp(64, [n; 4])),
-            curve("LSTM 64 to 128, batch 32", "steps", &powers(2, 9), seconds, peak, lstm),
-            curve("attention, 256 features, 4 heads", "length", &powers(5, 12), seconds, peak, attention),
+            curve("784-512-256-10", "batch", &powers(0, 12), secs, peak, |n| mlp(n, [784, 512, 256, 10])),
+            curve("three dense layers, batch 64", "width", &powers(4, 11), secs, peak, |n| mlp(64, [n; 4])),
+            curve("LSTM 64 to 128, batch 32", "steps", &powers(2, 9), secs, peak, lstm),
+            curve("attention, 256 features, 4 heads", "length", &powers(5, 12), secs, peak, attention),
         ]
     });
-    if let Some(path) = options.svg
+    if let Some(path) = path
         && let Err(error) = std::fs::write(&path, svg(&curves))
     {
-        eprintln!("error: cannot write {path}: {error}");
+        eprintln!("error: cannot write {}: {error}", path.display());
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS

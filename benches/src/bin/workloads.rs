@@ -17,7 +17,7 @@ struct Args {
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
     threads: u16,
     /// Seconds to measure each workload, which runs at least 20 steps
-    #[arg(long, default_value_t = 3.0, value_parser = seconds)]
+    #[arg(long, default_value_t = 3.0, value_parser = measure::seconds)]
     secs: f64,
     /// Print a line of JSON for each workload
     #[arg(long)]
@@ -36,11 +36,6 @@ struct Args {
     list: bool,
     /// Run only workloads whose names begin with one of these
     prefix: Vec<String>,
-}
-
-fn seconds(text: &str) -> Result<f64, String> {
-    let seconds: f64 = text.parse().map_err(|_| "no number".to_string())?;
-    if (0.0..=86_400.0).contains(&seconds) { Ok(seconds) } else { Err("not between 0 and 86400".into()) }
 }
 
 impl Args {

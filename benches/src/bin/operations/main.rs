@@ -1,9 +1,9 @@
-//! Times single operations: `cargo run --release -p chainrule-benches --bin operations -- [--threads N] [--secs S] [--random COUNT [--seed SEED]] [NAME]`.
+//! Times single operations: `cargo run --release -p chainrule-benches --bin operations -- [--threads N] [--secs S] [--random COUNT [--seed SEED] [--sizes SIZE,..]] [NAME]`.
 //!
 //! A line for each operation that has NAME in it, tab-separated: the call as PyTorch writes it, the shapes of its inputs `x`, what it needs beside them, and the shortest
 //! time in milliseconds forward, without gradients, and of both passes. `benches/operations_torch.py` puts PyTorch beside it.
 
-use chainrule_benches::{machine, numbers};
+use chainrule_benches::{machine, measure::seconds, numbers};
 use chainrule_tensor::{GraphMode, Tensor};
 use clap::Parser;
 use std::hint::black_box;
@@ -19,7 +19,7 @@ struct Args {
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
     threads: u16,
     /// Seconds to measure each pass
-    #[arg(long, default_value_t = 0.1)]
+    #[arg(long, default_value_t = 0.1, value_parser = seconds)]
     secs: f64,
     /// Measure so many operations on random shapes
     #[arg(long, value_name = "COUNT")]
@@ -27,6 +27,9 @@ struct Args {
     /// Which random ones
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// The first sizes of each random operation, instead of random ones
+    #[arg(long, value_name = "SIZE", value_delimiter = ',', requires = "random", value_parser = clap::value_parser!(u32).range(1..))]
+    sizes: Vec<u32>,
     /// Only those that have this in their call
     #[arg(default_value = "")]
     name: String,
@@ -85,10 +88,14 @@ fn measure(case: &Case, seconds: f64) -> (f64, f64) {
 }
 
 fn main() {
-    let Args { threads, secs, random, seed, name } = Args::parse();
-    let cases = random.map_or_else(named::cases, |count| random::cases(count, seed));
+    let Args { threads, secs, random, seed, sizes, name } = Args::parse();
+    let mut cases = match random {
+        Some(count) => random::cases(count, seed, &sizes, &name),
+        None => named::cases(),
+    };
+    cases.retain(|case| case.torch.contains(&name));
     machine::pinned_pool(threads.into()).install(move || {
-        for case in cases.into_iter().filter(|case| case.torch.contains(&name)) {
+        for case in cases {
             let (forward, both) = measure(&case, secs);
             println!("{}\t{:?}\t{}\t{forward}\t{both}", case.torch, case.shapes, case.setup);
         }

@@ -5,30 +5,37 @@ use chainrule_tensor::ops::{
     AttentionOptions, AvgPoolOptions, Conv1dOptions, ConvTranspose2dOptions, Interpolation, PoolOptions,
 };
 use chainrule_tensor::{Rng, Tensor};
+use std::collections::VecDeque;
 
 /// How many numbers the inputs of a case may hold.
 const NUMBERS: std::ops::Range<usize> = 300..3_000_000;
 
-/// `count` of them, the same ones for the same seed.
-pub(super) fn cases(count: usize, seed: u64) -> Vec<Case> {
-    let dice = &mut Dice(Rng::seed_from_u64(seed));
-    let mut cases = Vec::with_capacity(count);
-    while cases.len() < count {
+/// How many operations are thrown for one that is wanted, at most.
+const TRIES: usize = 1000;
+
+/// `count` of those that have `name` in their call, or fewer where there are hardly any; the same ones for the same seed. The first of their sizes are `sizes`.
+pub(super) fn cases(count: usize, seed: u64, sizes: &[u32], name: &str) -> Vec<Case> {
+    let dice = &mut Dice { rng: Rng::seed_from_u64(seed), sizes: VecDeque::new() };
+    let thrown = (0..count.saturating_mul(TRIES)).map(|_| {
         let kinds: [fn(&mut Dice) -> Case; 8] =
             [function, broadcast, reduction, norm, pooling, convolution, product, placed];
-        let case = dice.of(&kinds)(dice);
-        if NUMBERS.contains(&case.shapes.iter().map(|shape| shape.iter().product::<usize>()).sum()) {
-            cases.push(case);
-        }
-    }
-    cases
+        dice.sizes = sizes.iter().map(|&size| size as usize).collect();
+        dice.of(&kinds)(dice)
+    });
+    let numbers = |case: &Case| case.shapes.iter().map(|shape| shape.iter().product::<usize>()).sum();
+    let wanted = |case: &Case| case.torch.contains(name) && (!sizes.is_empty() || NUMBERS.contains(&numbers(case)));
+    thrown.filter(wanted).take(count).collect()
 }
 
-struct Dice(Rng);
+struct Dice {
+    rng: Rng,
+    /// Sizes that are settled.
+    sizes: VecDeque<usize>,
+}
 
 impl Dice {
     fn of<A: Copy>(&mut self, all: &[A]) -> A {
-        all[self.0.below(all.len())]
+        all[self.rng.below(all.len())]
     }
 
     /// A size up to `most`; small ones are as likely as large ones.
@@ -38,7 +45,8 @@ impl Dice {
 
     fn between(&mut self, least: usize, most: usize) -> usize {
         let (least, most) = ((least as f64).ln(), (most as f64).ln());
-        (least + (most - least) * self.0.uniform()).exp().round() as usize
+        let thrown = (least + (most - least) * self.rng.uniform()).exp().round() as usize;
+        self.sizes.pop_front().unwrap_or(thrown)
     }
 
     /// Images `[batch, channels, size, size]`.
@@ -184,7 +192,7 @@ fn placed(dice: &mut Dice) -> Case {
             let mut order = [0, 1, 2, 3];
             // What stays as it is need not be copied.
             while order.is_sorted() {
-                dice.0.shuffle(&mut order);
+                dice.rng.shuffle(&mut order);
             }
             let shape = [(); 4].map(|()| dice.size(64));
             let torch = format!("x[0].permute({}).contiguous()", order.map(|d| d.to_string()).join(", "));
