@@ -5,9 +5,11 @@
 //! ```
 //!
 //! Both factors stand in memory as the product wants them: no weight is turned, no window packed. What it costs instead is a sum
-//! over `M`, with the channels side by side: little, where `G` has many channels. Each element of `dx` is summed over the windows
-//! in order.
+//! over `M`: little, where `G` has many channels. That sum has the channels side by side, in the order of the windows; or, where
+//! channels are few, rows of windows, of `M` turned, in the order of the elements of windows: each is a run of numbers in a plane
+//! that is split by the stride (see `planes`).
 
+use super::planes::{self, Layout, Rows};
 use super::strip::{from_lanes, to_lanes};
 use super::{Conv2d, shared::Shared};
 use crate::gemm::registers::{LaneKernel, dispatch};
@@ -22,8 +24,22 @@ const FEW: usize = 4;
 /// Numbers that the caches near a core hold, about.
 const CACHED: usize = 1 << 20;
 
+/// What it takes to add up the products of a sample and a group with the channels side by side, in the time of a multiplication and
+/// addition: registers of channels, full or not, are turned, added up and turned back.
+fn by_channels(geometry: &Conv2d) -> usize {
+    let registers = geometry.group_in().div_ceil(MAX_LANES);
+    let [oh, ow] = geometry.output();
+    170 * registers * geometry.taps() * oh * ow + 160 * registers * geometry.input_plane()
+}
+
+/// What it takes to add them up by rows of windows.
+fn by_rows(geometry: &Conv2d) -> usize {
+    let [oh, ow] = geometry.output();
+    geometry.group_in() * (geometry.taps() * oh * (250 + 2 * ow) + 40 * geometry.input_plane())
+}
+
 /// Whether this path computes the gradient of the input in less time than `blocked`. What each of them does for a sample and a group is counted
-/// in the time of a multiplication and addition, as fitted to 300 convolutions of all kinds.
+/// in the time of a multiplication and addition, as fitted to 370 convolutions of all kinds.
 pub(super) fn applies(geometry: &Conv2d) -> bool {
     let Conv2d { input: [height, width], stride, .. } = *geometry;
     let (group_in, group_out, taps) = (geometry.group_in(), geometry.group_out(), geometry.taps());
@@ -32,7 +48,9 @@ pub(super) fn applies(geometry: &Conv2d) -> bool {
     // Rows of windows that are shorter than a register are packed one by one; with a stride, outputs are put in place one by one.
     let packed = if width / stride[1] < MAX_LANES { group_out * taps * height / stride[0] } else { 0 };
     let placed = if phases > 1 { group_in * height * stride[1] } else { 0 };
-    let blocked = weights * (height * width / phases)
+    // Few channels leave rows of tiles empty.
+    let empty = 6usize.saturating_sub(group_in) * group_out * taps / 4;
+    let blocked = (weights + empty) * (height * width / phases)
         + 60 * weights / geometry.batch
         + 800 * group_out * oh
         + 50 * packed
@@ -41,10 +59,8 @@ pub(super) fn applies(geometry: &Conv2d) -> bool {
     // Products that leave the L2 cache are fetched again; but so are gradients in the other way, where they leave it.
     let far = oh * ow * group_in.min(CHANNELS) * taps > CACHED && oh * ow * group_out < CACHED / 2;
     let fetched = if far { 25 * group_in * taps } else { 0 };
-    // Registers of channels, full or not, are turned, added up and turned back.
-    let registers = group_in.div_ceil(MAX_LANES);
-    let scattered = (weights + fetched + 170 * registers * taps) * oh * ow + 160 * registers * height * width + 5_000;
-    scattered < blocked
+    let added = by_channels(geometry).min(by_rows(geometry));
+    (weights + fetched) * oh * ow + added + 5_000 < blocked
 }
 
 /// [`input_grad`](super::input_grad) where this path [`applies`]. Pieces: some channels of a sample.
@@ -53,6 +69,7 @@ pub(super) fn input_grad<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &m
     let (group_in, group_out, taps) = (geometry.group_in(), geometry.group_out(), geometry.taps());
     let (plane, size) = (oh * ow, geometry.input_plane());
     let images = geometry.batch * geometry.groups;
+    let rows = (by_rows(geometry) < by_channels(geometry)).then(|| planes::inputs(geometry));
     let most = if images * group_in.div_ceil(CHANNELS) < FEW { MAX_LANES } else { CHANNELS };
     let parts = group_in.div_ceil(most);
     let dx = Shared::new(dx);
@@ -64,16 +81,78 @@ pub(super) fn input_grad<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &m
         let w = &w[(group * group_out * group_in + channels.start) * taps..];
         let mut products = Buffer::unspecified(plane * columns);
         let (g, w) = (Mat::new(g, plane, group_out, 1, plane), Mat::new(w, group_out, columns, group_in * taps, 1));
+        let (a, b) = if rows.is_some() { (w.t(), g.t()) } else { (g, w) };
         if images * parts == 1 {
-            gemm(g, w, &mut products, Epilogue::plain(Accum::Replace));
+            gemm(a, b, &mut products, Epilogue::plain(Accum::Replace));
         } else {
-            gemm_here(g, w, &mut MatsMut::row_major(&mut products, plane, columns), Epilogue::plain(Accum::Replace));
+            let mut products = MatsMut::row_major(&mut products, a.size().0, b.size().1);
+            gemm_here(a, b, &mut products, Epilogue::plain(Accum::Replace));
         }
         let at = (sample * geometry.in_channels + group * group_in + channels.start) * size;
         // SAFETY: each piece has its own channels of its own sample.
         let dx = unsafe { dx.part(at, channels.len() * size) };
-        dispatch(Scatter { geometry, products: &products, dx });
+        match &rows {
+            Some((layout, shifts)) => add_rows(layout, shifts, [oh, ow], &products, dx),
+            None => dispatch(Scatter { geometry, products: &products, dx }),
+        }
     });
+}
+
+/// Adds up the products `[(c, u, v), window]` of some channels.
+fn add_rows<T: Element>(layout: &Layout, shifts: &[usize], windows: [usize; 2], products: &[T], dx: &mut [T]) {
+    let (size, [down, step]) = (layout.size[0] * layout.size[1], layout.stride);
+    let of_channel = shifts.len() * windows[0] * windows[1];
+    let mut laid = Buffer::unspecified(layout.len());
+    for (products, dx) in products.chunks_exact(of_channel).zip(dx.chunks_exact_mut(size)) {
+        laid.fill(T::ZERO);
+        dispatch(AddRows { shifts, windows, pitch: layout.pitch, products, laid: &mut laid });
+        dx.fill(T::ZERO);
+        for phase in 0..down * step {
+            let (rows, top) = layout.inside(0, phase / step, layout.rows);
+            let (columns, left) = layout.inside(1, phase % step, layout.pitch);
+            let from = &laid[(phase * layout.rows + rows.start) * layout.pitch + columns.start..];
+            let to = &mut dx[(top * layout.size[1] + left).min(size)..];
+            let (to_pitch, size) = (down * layout.size[1], [rows.len(), columns.len()]);
+            dispatch(Rows { from, pitch: layout.pitch, to, to_pitch, step, size });
+        }
+    }
+}
+
+/// Adds rows of windows to where their elements stand in a plane that is laid out.
+struct AddRows<'a, T> {
+    /// Where an element of the first window stands.
+    shifts: &'a [usize],
+    /// Rows and columns of windows.
+    windows: [usize; 2],
+    /// Distance between rows of windows.
+    pitch: usize,
+    /// `[(u, v), window]`.
+    products: &'a [T],
+    laid: &'a mut [T],
+}
+
+impl<T: Real> LaneKernel<T> for AddRows<'_, T> {
+    #[inline(always)]
+    unsafe fn run<L: Lane<Num = T>>(self) {
+        let AddRows { shifts, windows: [rows, columns], pitch, products, laid } = self;
+        for (&shift, products) in shifts.iter().zip(products.chunks_exact(rows * columns)) {
+            for (i, row) in products.chunks_exact(columns).enumerate() {
+                let to = &mut laid[shift + i * pitch..][..columns];
+                for at in (0..columns).step_by(L::LANES) {
+                    let rest = columns - at;
+                    // SAFETY: the caller entered `L`, and both rows have so many numbers from `at` on.
+                    unsafe {
+                        let (from, to) = (row.as_ptr().add(at), to.as_mut_ptr().add(at));
+                        if rest >= L::LANES {
+                            L::load(to).add(L::load(from)).store(to);
+                        } else {
+                            L::load_first(to, rest).add(L::load_first(from, rest)).store_first(to, rest);
+                        }
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// Adds up the products of some channels.
