@@ -8,6 +8,7 @@
 mod loops;
 
 use std::marker::PhantomData;
+use std::ops::Range;
 
 use crate::merged::{Merged, Outer};
 use crate::{Buffer, Real, View, parallel, simd};
@@ -49,8 +50,8 @@ struct Loops<T> {
     runs: fn(&[T], usize, usize, &mut [T]),
     /// Folds lines whose numbers stand apart into one number each.
     apart: fn(&[T], Apart<'_>, &mut [T]),
-    /// Folds rows into one.
-    rows: fn(&[&[T]], &mut [T]),
+    /// Folds rows, so many numbers apart and so many of them, into one.
+    rows: fn(&[T], usize, usize, &mut [T]),
     /// Folds the totals of some rows into those of all, where the second may keep what rounding drops.
     compensated: fn(&mut [T], &mut [T], &[T]),
 }
@@ -61,7 +62,7 @@ fn reduce_with<T: Real, F: Fold>(src: View<'_, T>, kept: usize, out: &mut [T]) {
         combine: F::combine,
         runs: |from, row, length, out| simd::dispatch(FoldRuns { from, row, length, out, fold: PhantomData::<F> }),
         apart: |data, lines, out| simd::dispatch(FoldApart { data, lines, out, fold: PhantomData::<F> }),
-        rows: |rows, out| simd::dispatch(FoldRows { rows, out, fold: PhantomData::<F> }),
+        rows: |from, step, count, out| simd::dispatch(FoldRows { from, step, count, out, fold: PhantomData::<F> }),
         compensated: |totals, lost, block| simd::dispatch(Compensate(totals, lost, block, PhantomData::<F>)),
     };
     reduce(&loops, src, kept, out);
@@ -220,6 +221,8 @@ fn segments<T>(kept: &Merged, start: usize, mut out: &mut [T], mut work: impl Fn
 fn columns<T: Real>(loops: &Loops<T>, data: &[T], kept: &Merged, reduced: Outer<'_>, out: &mut [T]) {
     let length = reduced.len();
     let (outer, width, _) = kept.split_inner();
+    let (runs, count, step) = reduced.split_inner();
+    let lines = Lines { run_at: &|run| runs.offset(run), count, step };
     // Rows of each piece, where there are too few columns to share: fixed by the shape, so that partial results do not
     // depend on the number of threads.
     let per_piece = (PIECE / width).max(ROWS).next_multiple_of(ROWS);
@@ -227,9 +230,7 @@ fn columns<T: Real>(loops: &Loops<T>, data: &[T], kept: &Merged, reduced: Outer<
     if out.len() >= 2 * STRIP || pieces == 1 {
         let work = |start: usize, out: &mut [T]| {
             let mut scratch = Scratch::new();
-            segments(kept, start, out, |at, out| {
-                fold_rows(loops, length, &|row| &data[at + reduced.offset(row)..], out, &mut scratch)
-            });
+            segments(kept, start, out, |at, out| fold_rows(loops, &data[at..], &lines, 0..length, out, &mut scratch));
         };
         // Whole strips, or as many whole matrices: where one is cut, two ends of it are left.
         let unit = if width < STRIP { width } else { STRIP };
@@ -243,11 +244,11 @@ fn columns<T: Real>(loops: &Loops<T>, data: &[T], kept: &Merged, reduced: Outer<
         let data = &data[outer.offset(i)..];
         let mut partial = Buffer::<T>::unspecified(pieces * width);
         parallel::for_each_chunk(&mut partial, width, |p, out| {
-            let start = p * per_piece;
-            let row_at = |row: usize| &data[reduced.offset(start + row)..];
-            fold_rows(loops, per_piece.min(length - start), &row_at, out, &mut Scratch::new());
+            let rows = p * per_piece..length.min((p + 1) * per_piece);
+            fold_rows(loops, data, &lines, rows, out, &mut Scratch::new());
         });
-        fold_rows(loops, pieces, &|row| &partial[row * width..], out, &mut Scratch::new());
+        let lines = Lines { run_at: &|_| 0, count: pieces, step: width };
+        fold_rows(loops, &partial, &lines, 0..pieces, out, &mut Scratch::new());
     }
 }
 
@@ -263,31 +264,40 @@ impl<T: Real> Scratch<T> {
     }
 }
 
-/// Folds the first numbers of `rows` rows into `out`, in strips that stay in the first-level cache.
-fn fold_rows<'a, T: Real>(
+/// Where rows stand: in runs of `count` rows `step` numbers apart.
+struct Lines<'a> {
+    /// Where a run starts.
+    run_at: &'a (dyn Fn(usize) -> usize + Sync),
+    count: usize,
+    step: usize,
+}
+
+/// Folds the first numbers of some rows into `out`, in strips that stay in the first-level cache.
+fn fold_rows<T: Real>(
     loops: &Loops<T>,
-    rows: usize,
-    row_at: &dyn Fn(usize) -> &'a [T],
+    data: &[T],
+    lines: &Lines<'_>,
+    rows: Range<usize>,
     out: &mut [T],
     Scratch { lost, block }: &mut Scratch<T>,
 ) {
     for (strip, out) in out.chunks_mut(STRIP).enumerate() {
         let width = out.len();
-        let mut group = [&[][..]; ROWS];
-        for start in (0..rows).step_by(ROWS) {
-            let group = &mut group[..ROWS.min(rows - start)];
-            for (i, row) in group.iter_mut().enumerate() {
-                *row = &row_at(start + i)[strip * STRIP..][..width];
-            }
-            if start == 0 {
-                (loops.rows)(group, out);
-                if rows > ROWS {
+        let mut at = rows.start;
+        while at < rows.end {
+            let (run, row) = (at / lines.count, at % lines.count);
+            let count = ROWS.min(lines.count - row).min(rows.end - at);
+            let from = &data[(lines.run_at)(run) + row * lines.step + strip * STRIP..];
+            if at == rows.start {
+                (loops.rows)(from, lines.step, count, out);
+                if count < rows.len() {
                     lost[..width].fill(T::ZERO);
                 }
             } else {
-                (loops.rows)(group, &mut block[..width]);
+                (loops.rows)(from, lines.step, count, &mut block[..width]);
                 (loops.compensated)(out, &mut lost[..width], &block[..width]);
             }
+            at += count;
         }
     }
 }

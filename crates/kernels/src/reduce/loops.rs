@@ -211,10 +211,10 @@ impl<T: Real, F: Fold> Kernel for FoldApart<'_, T, F> {
 
 /// Folds some columns of rows, from column `at` on.
 #[inline(always)]
-fn beside<T: Real, F: Fold, const WIDTH: usize>(rows: &[&[T]], at: usize) -> [T; WIDTH] {
+fn beside<T: Real, F: Fold, const WIDTH: usize>(from: &[T], step: usize, count: usize, at: usize) -> [T; WIDTH] {
     let mut folded = [F::identity(); WIDTH];
-    for row in rows {
-        let row = &row[at..][..WIDTH];
+    for row in 0..count {
+        let row = &from[row * step + at..][..WIDTH];
         for i in 0..WIDTH {
             folded[i] = F::combine(folded[i], row[i]);
         }
@@ -222,9 +222,11 @@ fn beside<T: Real, F: Fold, const WIDTH: usize>(rows: &[&[T]], at: usize) -> [T;
     folded
 }
 
-/// `out[j] = fold of rows[..][j]`.
+/// `out[j] = fold of from[row * step + j]` over `count` rows.
 pub(super) struct FoldRows<'a, T, F> {
-    pub(super) rows: &'a [&'a [T]],
+    pub(super) from: &'a [T],
+    pub(super) step: usize,
+    pub(super) count: usize,
     pub(super) out: &'a mut [T],
     pub(super) fold: PhantomData<F>,
 }
@@ -233,12 +235,13 @@ impl<T: Real, F: Fold> Kernel for FoldRows<'_, T, F> {
     #[inline(always)]
     fn run(self) {
         const N: usize = lanes::LANES;
-        let (groups, rest) = self.out.as_chunks_mut::<LANES>();
+        let FoldRows { from, step, count, out, .. } = self;
+        let (groups, rest) = out.as_chunks_mut::<LANES>();
         for (j, out) in groups.iter_mut().enumerate() {
             // Four arrays: one would stay in memory, not in registers.
             let [mut a, mut b, mut c, mut d] = [[F::identity::<T>(); N]; 4];
-            for row in self.rows {
-                let row = &row[j * LANES..][..LANES];
+            for row in 0..count {
+                let row = &from[row * step + j * LANES..][..LANES];
                 for i in 0..N {
                     a[i] = F::combine(a[i], row[i]);
                     b[i] = F::combine(b[i], row[N + i]);
@@ -254,15 +257,20 @@ impl<T: Real, F: Fold> Kernel for FoldRows<'_, T, F> {
         let (start, width) = (groups.len() * LANES, rest.len());
         if width >= N {
             for at in (0..width).step_by(N).map(|at| at.min(width - N)) {
-                rest[at..][..N].copy_from_slice(&beside::<T, F, N>(self.rows, start + at));
+                rest[at..][..N].copy_from_slice(&beside::<T, F, N>(from, step, count, start + at));
             }
         } else if width >= N / 2 {
             for at in [0, width - N / 2] {
-                rest[at..][..N / 2].copy_from_slice(&beside::<T, F, { lanes::LANES / 2 }>(self.rows, start + at));
+                rest[at..][..N / 2].copy_from_slice(&beside::<T, F, { lanes::LANES / 2 }>(
+                    from,
+                    step,
+                    count,
+                    start + at,
+                ));
             }
         } else {
             for (at, out) in rest.iter_mut().enumerate() {
-                *out = beside::<T, F, 1>(self.rows, start + at)[0];
+                *out = beside::<T, F, 1>(from, step, count, start + at)[0];
             }
         }
     }
