@@ -52,18 +52,19 @@ impl<T: Real> Weights<'_, T> {
     #[inline(always)]
     unsafe fn transform<L: Lane<Num = T>, const K: usize>(self) {
         let Weights { filters: Filters { w, steps, turned, .. }, inner, outer, at, u, pitch } = self;
-        let (width, all) = (padded(outer.len()), K * K);
+        // `window` is how many elements a window has.
+        let (width, window) = (padded(outer.len()), K * K);
         assert!((at + inner.len()) * width <= pitch, "the inner channels lie outside of their element");
-        let together = if steps[1] == all { TOGETHER } else { 1 };
-        let mut taps = Buffer::unspecified(TOGETHER * all * L::LANES);
+        let together = if steps[1] == window { TOGETHER } else { 1 };
+        let mut taps = Buffer::unspecified(TOGETHER * window * L::LANES);
         for first in inner.clone().step_by(together) {
             let channels = together.min(inner.end - first);
             for group in (0..outer.len()).step_by(L::LANES) {
                 let count = L::LANES.min(outer.len() - group);
                 let w = &w[(outer.start + group) * steps[0] + first * steps[1]..];
-                assert!(w.len() >= (count - 1) * steps[0] + channels * all, "the weights are too short");
+                assert!(w.len() >= (count - 1) * steps[0] + channels * window, "the weights are too short");
                 // SAFETY: the weights of each of `count` outer channels are there, and `taps` has room for them.
-                unsafe { to_lanes::<L>(w.as_ptr(), steps[0], count, channels * all, taps.as_mut_ptr()) };
+                unsafe { to_lanes::<L>(w.as_ptr(), steps[0], count, channels * window, taps.as_mut_ptr()) };
                 for c in 0..channels {
                     let to = (at + first - inner.start + c) * width + group;
                     let u = u.place(to, (ELEMENTS - 1) * pitch + L::LANES);
@@ -72,7 +73,7 @@ impl<T: Real> Weights<'_, T> {
                     unsafe {
                         let mut tile = [[L::splat(T::ZERO); K]; K];
                         for (i, tap) in tile.as_flattened_mut().iter_mut().enumerate() {
-                            let i = c * all + if turned { all - 1 - i } else { i };
+                            let i = c * window + if turned { window - 1 - i } else { i };
                             *tap = L::load(taps[i * L::LANES..].as_ptr());
                         }
                         let tile = transform::weight_tile(tile);
@@ -116,9 +117,10 @@ impl<T: Real> WeightGrads<'_, T> {
     #[inline(always)]
     unsafe fn transform<L: Lane<Num = T>, const K: usize>(self) {
         let WeightGrads { all_inner, inner, outer, du, pitch, dw, at, .. } = self;
-        let (width, all) = (padded(outer.len()), K * K);
+        // `window` is how many elements a window has.
+        let (width, window) = (padded(outer.len()), K * K);
         assert!(du.len() >= (ELEMENTS - 1) * pitch + inner.len() * width, "the gradients are too short");
-        let mut taps = Buffer::unspecified(TOGETHER * all * L::LANES);
+        let mut taps = Buffer::unspecified(TOGETHER * window * L::LANES);
         for group in (0..outer.len()).step_by(L::LANES) {
             let count = L::LANES.min(outer.len() - group);
             for first in inner.clone().step_by(TOGETHER) {
@@ -134,17 +136,17 @@ impl<T: Real> WeightGrads<'_, T> {
                         }
                         let tile = transform::weight_grad_tile::<L, K>(tile);
                         for (i, &row) in tile.iter().enumerate() {
-                            store(row, taps[(c * all + i * K) * L::LANES..].as_mut_ptr(), L::LANES);
+                            store(row, taps[(c * window + i * K) * L::LANES..].as_mut_ptr(), L::LANES);
                         }
                     }
                 }
-                let pitch = all_inner * all;
-                let start = at + ((outer.start + group) * all_inner + first) * all;
+                let pitch = all_inner * window;
+                let start = at + ((outer.start + group) * all_inner + first) * window;
                 // SAFETY: `place` checks that all of it lies inside; each piece of work has its own share of `dw` or its
                 // own channels.
                 unsafe {
-                    let dw = dw.place(start, (count - 1) * pitch + channels * all);
-                    from_lanes::<L>(taps.as_ptr(), count, channels * all, dw, pitch);
+                    let dw = dw.place(start, (count - 1) * pitch + channels * window);
+                    from_lanes::<L>(taps.as_ptr(), count, channels * window, dw, pitch);
                 }
             }
         }
