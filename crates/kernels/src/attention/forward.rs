@@ -22,7 +22,7 @@ pub(super) fn run<T: Element>(a: Attention<'_, T>, out: &mut MatsMut<'_, T>, log
         let mut scratch = Scratch::<T>::new(rows.len() * (features + key_block));
         let (sums, scores) = scratch.split_at_mut(rows.len() * features);
         sums.fill(T::ZERO);
-        let mut state = [Running { max: -T::INFINITY, sum: T::ZERO }; QUERIES];
+        let mut state = Running { max: [-T::INFINITY; QUERIES], sum: [T::ZERO; QUERIES], log: [T::ZERO; QUERIES] };
         let last = a.visible(rows.end - 1, 0, keys);
         for first_key in (0..last).step_by(key_block) {
             let cols = first_key..(first_key + key_block).min(last);
@@ -34,10 +34,9 @@ pub(super) fn run<T: Element>(a: Attention<'_, T>, out: &mut MatsMut<'_, T>, log
             product(block.matrix(scores), v, sums, Accum::Add);
         }
         for (i, row) in rows.enumerate() {
-            let Running { max, sum } = state[i];
+            let (max, sum, log) = (state.max[i], state.sum[i], state.log[i]);
             // Without a key the sum is 0: so is the output, and so are the weights in the backward pass.
-            let (factor, log_sum) =
-                if sum == T::ZERO { (T::ZERO, T::INFINITY) } else { (T::ONE / sum, max + sum.ln()) };
+            let (factor, log_sum) = if sum == T::ZERO { (T::ZERO, T::INFINITY) } else { (T::ONE / sum, max + log) };
             // SAFETY: each row of each head belongs to one piece.
             let (out, log_sums) = unsafe { (out.row(head, row), log_sums.row(head, row)) };
             log_sums[0] = log_sum;
@@ -48,12 +47,15 @@ pub(super) fn run<T: Element>(a: Attention<'_, T>, out: &mut MatsMut<'_, T>, log
     });
 }
 
-/// What is known of a query after some blocks of keys: its largest score, and the sum of `e^(score - max)`.
-#[derive(Clone, Copy)]
+/// What is known of queries after some blocks of keys: the largest score of each, and the sum of `e^(score - max)` and its logarithm.
 struct Running<T> {
-    max: T,
-    sum: T,
+    max: [T; QUERIES],
+    sum: [T; QUERIES],
+    log: [T; QUERIES],
 }
+
+/// Up to so many keys, the exponentials of all queries are taken together: rows would leave registers empty.
+const FEW: usize = 32;
 
 /// Turns the products of a block into weights relative to the largest score so far, and scales down what was summed up
 /// before.
@@ -61,7 +63,7 @@ struct Weigh<'a, 'b, T: Real> {
     a: &'a Attention<'b, T>,
     block: &'a Block,
     scores: &'a mut [T],
-    state: &'a mut [Running<T>],
+    state: &'a mut Running<T>,
     sums: &'a mut [T],
 }
 
@@ -72,32 +74,48 @@ impl<T: Real> Kernel for Weigh<'_, '_, T> {
         let Weigh { a, block, scores, state, sums } = self;
         let (scale, count, features) = (T::from_f64(a.scale), block.keys.len(), sums.len() / block.queries.len());
         let mask = a.mask.map(|mask| mask.get(block.head));
-        let rows = scores.chunks_exact_mut(count).zip(state).zip(block.queries.clone());
-        for (at, ((row, state), i)) in rows.enumerate() {
+        let few = count <= FEW;
+        // What the sums so far are worth beside the new largest score.
+        let mut factors = [T::ZERO; QUERIES];
+        for (at, (row, i)) in scores.chunks_exact_mut(count).zip(block.queries.clone()).enumerate() {
             let (row, hidden) = row.split_at_mut(a.visible(i, block.keys.start, count));
-            hidden.fill(T::ZERO);
             for s in row.iter_mut() {
                 *s *= scale;
             }
             if let Some(mask) = &mask {
                 add_mask(mask, i, block.keys.start, row);
             }
-            let max = state.max.maximum(lanes::maximum(row));
+            let max = state.max[at].maximum(lanes::maximum(row));
             // Nothing to see yet: any finite number makes the weights 0.
             let shift = if max == -T::INFINITY { T::ZERO } else { max };
-            for s in row.iter_mut() {
-                *s = (*s - shift).exp();
+            factors[at] = state.max[at] - shift;
+            state.max[at] = max;
+            if few {
+                row.iter_mut().for_each(|s| *s -= shift);
+                hidden.fill(-T::INFINITY);
+            } else {
+                row.iter_mut().for_each(|s| *s = (*s - shift).exp());
+                hidden.fill(T::ZERO);
             }
-            let factor = (state.max - shift).exp();
-            *state = Running { max, sum: state.sum * factor + T::from_f64(lanes::sum(row)) };
-            if factor != T::ONE {
+        }
+        if few {
+            scores.iter_mut().for_each(|s| *s = s.exp());
+        }
+        let rows = block.queries.len();
+        lanes::map_first(&mut factors, rows, T::exp);
+        for (at, (row, i)) in scores.chunks_exact_mut(count).zip(block.queries.clone()).enumerate() {
+            let row = &mut row[..a.visible(i, block.keys.start, count)];
+            state.sum[at] = state.sum[at] * factors[at] + T::from_f64(lanes::sum(row));
+            if block.keys.start > 0 && factors[at] != T::ONE {
                 for x in &mut sums[at * features..][..features] {
-                    *x *= factor;
+                    *x *= factors[at];
                 }
             }
             if let Some(dropout) = &a.dropout {
                 drop_some(a, dropout, block, i, row);
             }
         }
+        state.log[..rows].copy_from_slice(&state.sum[..rows]);
+        lanes::map_first(&mut state.log, rows, T::ln);
     }
 }
