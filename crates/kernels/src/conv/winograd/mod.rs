@@ -64,12 +64,12 @@ const PIECE: usize = 256;
 
 /// Rows and columns of the windows that there are transforms for.
 const KERNELS: RangeInclusive<usize> = 3..=5;
-/// What it takes to transform a channel of a tile, in multiplications of the products: for outputs, and for the gradient of the
-/// weights, which takes other paths longer.
-const IMAGES: usize = 330;
-const GRADIENTS: usize = 270;
-/// What it takes to transform the weights between two channels.
-const WEIGHT: usize = 100;
+/// What it takes to transform a channel of a tile, and the weights between two channels, fewer than [`FAR`] or more, in multiplications
+/// of the products: for outputs, and for the gradient of the weights, which takes other paths longer.
+const IMAGES: [usize; 3] = [330, 100, 270];
+const GRADIENTS: [usize; 3] = [270, 50, 50];
+/// So many weights leave the L2 cache, when they are transformed.
+const FAR: usize = 1 << 14;
 
 /// Whether this path computes the convolution in less time than others.
 pub(super) fn serves_forward(geometry: &Conv2d) -> bool {
@@ -101,11 +101,12 @@ fn possible(geometry: &Conv2d) -> bool {
 
 /// Whether the multiplications that a pass saves make up for the transforms. Its products have whole registers of outer channels,
 /// and whole tiles.
-fn pays(geometry: &Conv2d, pass: &Pass, transform: usize) -> bool {
+fn pays(geometry: &Conv2d, pass: &Pass, [channel, near, far]: [usize; 3]) -> bool {
     let [height, width] = geometry.output();
     let (inner, outer) = (padded(pass.inner), padded(pass.outer));
-    let tile = ELEMENTS * pass.inner * outer + transform * (inner + outer);
-    let (batch, weights) = (pass.batch as f64, (WEIGHT * inner * outer) as f64);
+    let tile = ELEMENTS * pass.inner * outer + channel * (inner + outer);
+    let weight = if pass.inner * outer < FAR { near } else { far };
+    let (batch, weights) = (pass.batch as f64, (weight * inner * outer) as f64);
     let direct = (pass.taps() * height * width) as f64 * (pass.inner * pass.outer) as f64;
     direct * batch >= (pass.tiles() * tile) as f64 * batch + weights
 }
