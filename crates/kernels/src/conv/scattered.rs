@@ -110,8 +110,11 @@ fn add_rows<T: Element>(layout: &Layout, shifts: &[usize], windows: [usize; 2], 
         for phase in 0..down * step {
             let (rows, top) = layout.inside(0, phase / step, layout.rows);
             let (columns, left) = layout.inside(1, phase % step, layout.pitch);
+            if rows.is_empty() || columns.is_empty() {
+                continue;
+            }
             let from = &laid[(phase * layout.rows + rows.start) * layout.pitch + columns.start..];
-            let to = &mut dx[(top * layout.size[1] + left).min(size)..];
+            let to = &mut dx[top * layout.size[1] + left..];
             let (to_pitch, size) = (down * layout.size[1], [rows.len(), columns.len()]);
             dispatch(Rows { from, pitch: layout.pitch, to, to_pitch, step, size });
         }

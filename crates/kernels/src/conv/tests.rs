@@ -146,6 +146,8 @@ fn special() -> Vec<Conv2d> {
         square([2, 20, 40], 3, [5, 1, 4, 1, 1]),   // 5x5, wide padding
         square([2, 1, 24], 21, [5, 3, 4, 2, 1]),   // one channel in, many out, elements that no window reaches
         square([3, 6, 40], 17, [4, 2, 1, 1, 2]),   // few channels in, groups, strided
+        square([2, 2, 64], 3, [2, 5, 9, 1, 1]),    // few channels in, windows in the padding alone
+        square([1, 1, 40], 1, [1, 20, 5, 1, 1]),   // the same
         square([1, 40, 40], 10, [4, 1, 1, 1, 1]),  // 4x4
         square([3, 24, 70], 17, [4, 1, 3, 2, 1]),  // 4x4, dilated, many tiles
         square([0, 3, 4], 8, [3, 1, 1, 1, 1]),     // empty batch
