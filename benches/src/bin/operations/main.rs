@@ -89,11 +89,10 @@ fn measure(case: &Case, seconds: f64) -> (f64, f64) {
 
 fn main() {
     let Args { threads, secs, random, seed, sizes, name } = Args::parse();
-    let mut cases = match random {
+    let cases = match random {
         Some(count) => random::cases(count, seed, &sizes, &name),
-        None => named::cases(),
+        None => named::cases().into_iter().filter(|case| case.torch.contains(&name)).collect(),
     };
-    cases.retain(|case| case.torch.contains(&name));
     machine::pinned_pool(threads.into()).install(move || {
         for case in cases {
             let (forward, both) = measure(&case, secs);

@@ -11,7 +11,7 @@
 //! gaps. `dx` and `dw` are what [`input_grad`] and [`weight_grad`] compute from `g`, the gradient of `y`.
 //!
 //! The paths, one file each: `blocked` (any geometry: windows, packed as they are made or read where they stand, times the
-//! weights), `winograd` (3x3), `pointwise` (1x1), both without a stride, `depthwise` (one input channel to a group; `abreast` where planes
+//! weights), `winograd` (3x3 to 5x5), `pointwise` (1x1), both without a stride, `depthwise` (one input channel to a group; `abreast` where planes
 //! are small), and the definition itself in [`reference`](mod@reference), for tests. `scattered` is the gradient of the input
 //! for windows with a stride, few windows and few channels, `beside` that of the weights for few outputs, cut as in `blocked` by
 //! `shares`. `planes`, `windows`, `standing` and `strip` lay images out for them. Where windows leave out pixels altogether, `thinned` picks
