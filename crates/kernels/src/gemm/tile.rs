@@ -25,6 +25,9 @@ use crate::simd::{Kernel, prefetch};
 
 /// How many rows of `b` ahead a tile that copies asks for.
 const AHEAD: usize = 16;
+/// How many terms of `a` ahead a tile of so many rows asks for. Lower ones have no load to spare.
+const A_AHEAD: usize = 24;
+const TALL: usize = 12;
 
 /// A tile to compute: where its factors and its place in the output are, and what to do at the store.
 #[derive(Clone, Copy)]
@@ -137,6 +140,10 @@ impl<L: Lane, const ROWS: usize, const REGS: usize, const COPY: bool> Kernel for
                     for j in 0..REGS {
                         prefetch(b.wrapping_add(AHEAD * b_k + j * L::LANES));
                     }
+                }
+                if ROWS >= TALL {
+                    // Those of a transposed `a` are as far apart. The line of the first row is the last one of the tile above.
+                    prefetch(a.wrapping_add(A_AHEAD * a_k + (ROWS - 1) * a_row));
                 }
                 for i in 0..ROWS {
                     let x = L::splat(*a.add(i * a_row));
