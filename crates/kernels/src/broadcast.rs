@@ -3,14 +3,19 @@
 //! Dimensions are merged where both views allow it. In a row each of them has neighbors or one number, so that neither has to be
 //! written out: a loop takes many rows at once.
 
-use crate::View;
 use crate::fold::Index;
 use crate::merged::Sizes;
+use crate::{Real, View};
 
-/// Rows that are shorter than this are gathered instead.
+/// Rows that are shorter than this are gathered instead, unless so many numbers stand beside one that repeats.
 const SHORT: usize = 8;
+const LENGTHENED: usize = 1024;
 /// A row that repeats is written out several times, and not walked again and again, up to this length.
 const REPEATED: usize = 128;
+/// The most numbers as which it is written out on its way.
+const BLOCK: usize = 512;
+/// The length of the longest register: rows written out so often that they are a multiple of it leave no rest.
+const REGISTER: usize = 16;
 
 /// A view's part in some rows: number `j` of row `i` stands at `i * row_step + j * step`.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +35,54 @@ impl<'a, T> Rows<'a, T> {
     /// Rows of neighbors, one after the other.
     pub(crate) fn of(numbers: &'a [T], width: usize) -> Self {
         Rows { numbers, row_step: width, step: 1 }
+    }
+}
+
+impl<T: Real> Rows<'_, T> {
+    /// Whether the rows are one row of neighbors, again and again.
+    fn repeat(&self) -> bool {
+        self.row_step == 0 && self.step == 1
+    }
+
+    /// Whether they are neighbors from the first to the last.
+    fn follow_each_other(&self, width: usize) -> bool {
+        self.row_step == width && self.step == 1
+    }
+}
+
+/// A function of two numbers over rows of a length.
+pub(crate) type Call<'a, T> = &'a (dyn Fn(Rows<'_, T>, Rows<'_, T>, usize, &mut [T]) + Sync);
+
+/// Calls `call` with rows of `width` of two inputs and an output. Short ones become longer ones where an input repeats one of them.
+#[inline(always)]
+pub(crate) fn in_long_rows<T: Real>(call: Call<'_, T>, inputs: [Rows<'_, T>; 2], width: usize, dst: &mut [T]) {
+    if dst.len() < 2 * REPEATED || width >= REPEATED {
+        let [a, b] = inputs;
+        return call(a, b, width, dst);
+    }
+    lengthened(call, inputs, width, dst);
+}
+
+/// [`in_long_rows`], for short rows that are enough.
+fn lengthened<T: Real>(call: Call<'_, T>, inputs: [Rows<'_, T>; 2], width: usize, dst: &mut [T]) {
+    let [a, b] = inputs;
+    let repeats = [(a, b), (b, a)].map(|(x, y)| x.repeat() && y.follow_each_other(width));
+    // As many as fill whole registers, if the block holds them.
+    let even = width * (REGISTER >> width.trailing_zeros().min(REGISTER.trailing_zeros()));
+    let unit = if even <= BLOCK { even } else { width };
+    let long = REPEATED.next_multiple_of(unit);
+    if repeats == [false; 2] || dst.len() < 2 * long {
+        return call(a, b, width, dst);
+    }
+    let mut block = [T::ZERO; BLOCK];
+    let row = if repeats[0] { a } else { b };
+    block[..long].chunks_mut(width).for_each(|copy| copy.copy_from_slice(&row.numbers[..width]));
+    let block = Rows { numbers: &block, row_step: 0, step: 1 };
+    let from = |k: usize, at: usize| if repeats[k] { block } else { Rows::of(&inputs[k].numbers[at..], long) };
+    let (whole, rest) = dst.split_at_mut(dst.len() / long * long);
+    call(from(0, 0), from(1, 0), long, whole);
+    if !rest.is_empty() {
+        call(from(0, whole.len()), from(1, whole.len()), rest.len(), rest);
     }
 }
 
@@ -89,10 +142,15 @@ impl Pair {
         let steps = [strides[0][last], strides[1][last]];
         let repeats = |k: usize| steps[k] == 1 && strides[k][..last].iter().all(|&stride| stride == 0);
         let width = shape[last];
+        // Whether rows beside a row that repeats become long ones.
+        let lengthens = |k: usize| {
+            let rows = |k: usize| strides[k][last - 1];
+            steps == [1, 1] && rows(k) == 0 && rows(1 - k) == width && shape[last - 1] * width >= LENGTHENED
+        };
         let fits = last > 0
             && !sizes.contains(&0)
             && steps.iter().all(|&step| step <= 1)
-            && width >= SHORT
+            && (width >= SHORT || lengthens(0) || lengthens(1))
             && (width >= REPEATED || last == 1 || !repeats(0) && !repeats(1));
         fits.then_some(Pair { shape, strides })
     }

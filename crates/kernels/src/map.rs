@@ -5,9 +5,9 @@
 //! set. The same function serves contiguous, transposed and broadcast inputs: it takes runs of them where they lie, and what
 //! does not lie in runs from a block that fits the first-level cache.
 
-use crate::broadcast::Pair;
 #[doc(hidden)]
 pub use crate::broadcast::Rows;
+use crate::broadcast::{Call as Call2, Pair, in_long_rows};
 use crate::gemm::Lanes;
 use crate::simd::{self, Kernel, Level};
 use crate::source::Source;
@@ -222,8 +222,6 @@ macro_rules! binary {
 
 /// A function of one number over a contiguous block.
 type Call1<'a, T> = &'a (dyn Fn(&[T], &mut [T]) + Sync);
-/// A function of two numbers over rows of a length.
-type Call2<'a, T> = &'a (dyn Fn(Rows<'_, T>, Rows<'_, T>, usize, &mut [T]) + Sync);
 
 // All functions share these walks over memory: only their blocks are compiled for each.
 concrete! {
@@ -321,7 +319,7 @@ fn walk2_impl<T: Lanes>(call: Call2<'_, T>, a: View<'_, T>, b: View<'_, T>, dst:
         return pieces(dst, PARALLEL, pair.piece(PIECE), |start, mut piece| {
             pair.walk(start, piece.len(), usize::MAX, |place_a, place_b, width, count| {
                 let part = piece.split_off_mut(..count).expect("a part of the piece");
-                call(place_a.rows(a.data()), place_b.rows(b.data()), width, part);
+                in_long_rows(call, [place_a.rows(a.data()), place_b.rows(b.data())], width, part);
             });
         });
     }
@@ -347,7 +345,7 @@ fn walk2_in_place_impl<T: Lanes>(call: Call2<'_, T>, data: &mut [T], b: View<'_,
                 let part = piece.split_off_mut(..count).expect("a part of the piece");
                 let a = &mut block[..count];
                 a.copy_from_slice(part);
-                call(Rows::of(a, width), place.rows(b.data()), width, part);
+                in_long_rows(call, [Rows::of(a, width), place.rows(b.data())], width, part);
             });
         });
     }
@@ -412,6 +410,36 @@ mod tests {
     fn rows_agree() {
         rows_agree_with_the_formula(Hypot {});
         rows_agree_with_the_formula(Quotient {});
+    }
+
+    #[test]
+    fn rows_that_repeat_agree() {
+        let numbers: Vec<f32> = (0..40_000).map(|i| (i * 37 % 101) as f32 - 50.5).collect();
+        for (outer, height, width) in [
+            (3, 700, 2),
+            (2, 521, 5),
+            (2, 150, 7),
+            (3, 100, 20),
+            (2, 64, 48),
+            (1, 90, 63),
+            (2, 40, 127),
+            (5, 3, 31),
+            (2, 9, 200),
+        ] {
+            let (shape, repeated, apart) = ([outer, height, width], [width, 0, 1], [height * width, width, 1]);
+            let row = View::new(&numbers[7..], &shape, &repeated);
+            let all = View::new(&numbers, &shape, &apart);
+            let at = |i: usize| (numbers[i], numbers[7 + i / (height * width) * width + i % width]);
+            let f = Quotient {};
+            let mut dst = vec![0.0; all.len()];
+            map2(f, all, row, &mut dst);
+            assert!(dst.iter().enumerate().all(|(i, &y)| y == f.at(at(i).0, at(i).1)), "{shape:?}");
+            map2(f, row, all, &mut dst);
+            assert!(dst.iter().enumerate().all(|(i, &y)| y == f.at(at(i).1, at(i).0)), "{shape:?}");
+            dst.copy_from_slice(&numbers[..all.len()]);
+            map2_in_place(f, &mut dst, row);
+            assert!(dst.iter().enumerate().all(|(i, &y)| y == f.at(at(i).0, at(i).1)), "{shape:?} in place");
+        }
     }
 
     #[test]
