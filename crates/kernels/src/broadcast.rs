@@ -4,6 +4,7 @@
 //! written out: a loop takes many rows at once.
 
 use crate::fold::Index;
+use crate::lanes::LANES;
 use crate::merged::Sizes;
 use crate::{Real, View};
 
@@ -14,8 +15,6 @@ const LENGTHENED: usize = 1024;
 const REPEATED: usize = 128;
 /// The most numbers as which it is written out on its way.
 const BLOCK: usize = 512;
-/// The length of the longest register: rows written out so often that they are a multiple of it leave no rest.
-const REGISTER: usize = 16;
 
 /// A view's part in some rows: number `j` of row `i` stands at `i * row_step + j * step`.
 #[derive(Clone, Copy, Debug)]
@@ -38,16 +37,9 @@ impl<'a, T> Rows<'a, T> {
     }
 }
 
-impl<T: Real> Rows<'_, T> {
-    /// Whether the rows are one row of neighbors, again and again.
-    fn repeat(&self) -> bool {
-        self.row_step == 0 && self.step == 1
-    }
-
-    /// Whether they are neighbors from the first to the last.
-    fn follow_each_other(&self, width: usize) -> bool {
-        self.row_step == width && self.step == 1
-    }
+/// Which of two inputs repeats a row of `width` neighbors, beside one whose rows follow each other: then they make longer ones.
+fn repeating(row_steps: [usize; 2], steps: [usize; 2], width: usize) -> [bool; 2] {
+    [0, 1].map(|k| steps == [1, 1] && row_steps[k] == 0 && row_steps[1 - k] == width)
 }
 
 /// A function of two numbers over rows of a length.
@@ -66,9 +58,9 @@ pub(crate) fn in_long_rows<T: Real>(call: Call<'_, T>, inputs: [Rows<'_, T>; 2],
 /// [`in_long_rows`], for short rows that are enough.
 fn lengthened<T: Real>(call: Call<'_, T>, inputs: [Rows<'_, T>; 2], width: usize, dst: &mut [T]) {
     let [a, b] = inputs;
-    let repeats = [(a, b), (b, a)].map(|(x, y)| x.repeat() && y.follow_each_other(width));
+    let repeats = repeating([a.row_step, b.row_step], [a.step, b.step], width);
     // As many as fill whole registers, if the block holds them.
-    let even = width * (REGISTER >> width.trailing_zeros().min(REGISTER.trailing_zeros()));
+    let even = width * (LANES >> width.trailing_zeros().min(LANES.trailing_zeros()));
     let unit = if even <= BLOCK { even } else { width };
     let long = REPEATED.next_multiple_of(unit);
     if repeats == [false; 2] || dst.len() < 2 * long {
@@ -142,15 +134,15 @@ impl Pair {
         let steps = [strides[0][last], strides[1][last]];
         let repeats = |k: usize| steps[k] == 1 && strides[k][..last].iter().all(|&stride| stride == 0);
         let width = shape[last];
-        // Whether rows beside a row that repeats become long ones.
-        let lengthens = |k: usize| {
-            let rows = |k: usize| strides[k][last - 1];
-            steps == [1, 1] && rows(k) == 0 && rows(1 - k) == width && shape[last - 1] * width >= LENGTHENED
+        // Whether there are enough rows beside one that repeats.
+        let lengthens = || {
+            let row_steps = [strides[0][last - 1], strides[1][last - 1]];
+            shape[last - 1] * width >= LENGTHENED && repeating(row_steps, steps, width) != [false; 2]
         };
         let fits = last > 0
             && !sizes.contains(&0)
             && steps.iter().all(|&step| step <= 1)
-            && (width >= SHORT || lengthens(0) || lengthens(1))
+            && (width >= SHORT || lengthens())
             && (width >= REPEATED || last == 1 || !repeats(0) && !repeats(1));
         fits.then_some(Pair { shape, strides })
     }
