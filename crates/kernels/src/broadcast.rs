@@ -8,9 +8,8 @@ use crate::lanes::LANES;
 use crate::merged::Sizes;
 use crate::{Real, View};
 
-/// Rows that are shorter than this are gathered instead, unless so many numbers stand beside one that repeats.
+/// Rows that are shorter than this are gathered instead, unless so many of them stand beside one that repeats that they make long ones.
 const SHORT: usize = 8;
-const LENGTHENED: usize = 1024;
 /// A row that repeats is written out several times, and not walked again and again, up to this length.
 const REPEATED: usize = 128;
 /// The most numbers as which it is written out on its way.
@@ -42,30 +41,37 @@ fn repeating(row_steps: [usize; 2], steps: [usize; 2], width: usize) -> [bool; 2
     [0, 1].map(|k| steps == [1, 1] && row_steps[k] == 0 && row_steps[1 - k] == width)
 }
 
+/// The length of the rows that short ones of `width` become: as many as fill whole registers, if the block holds them.
+fn long_row(width: usize) -> usize {
+    let even = width * (LANES >> width.trailing_zeros().min(LANES.trailing_zeros()));
+    REPEATED.next_multiple_of(if even <= BLOCK { even } else { width })
+}
+
+/// Whether so many numbers in rows of `width` fill a longer one, and an input repeats a row.
+fn lengthens(row_steps: [usize; 2], steps: [usize; 2], width: usize, numbers: usize) -> bool {
+    let fills = width < REPEATED && numbers >= REPEATED && numbers >= long_row(width);
+    fills && repeating(row_steps, steps, width) != [false; 2]
+}
+
 /// A function of two numbers over rows of a length.
 pub(crate) type Call<'a, T> = &'a (dyn Fn(Rows<'_, T>, Rows<'_, T>, usize, &mut [T]) + Sync);
 
 /// Calls `call` with rows of `width` of two inputs and an output. Short ones become longer ones where an input repeats one of them.
 #[inline(always)]
 pub(crate) fn in_long_rows<T: Real>(call: Call<'_, T>, inputs: [Rows<'_, T>; 2], width: usize, dst: &mut [T]) {
-    if dst.len() < 2 * REPEATED || width >= REPEATED {
-        let [a, b] = inputs;
-        return call(a, b, width, dst);
+    let [a, b] = inputs;
+    if lengthens([a.row_step, b.row_step], [a.step, b.step], width, dst.len()) {
+        lengthened(call, inputs, width, dst);
+    } else {
+        call(a, b, width, dst);
     }
-    lengthened(call, inputs, width, dst);
 }
 
-/// [`in_long_rows`], for short rows that are enough.
+/// [`in_long_rows`], where an input repeats a row.
 fn lengthened<T: Real>(call: Call<'_, T>, inputs: [Rows<'_, T>; 2], width: usize, dst: &mut [T]) {
     let [a, b] = inputs;
     let repeats = repeating([a.row_step, b.row_step], [a.step, b.step], width);
-    // As many as fill whole registers, if the block holds them.
-    let even = width * (LANES >> width.trailing_zeros().min(LANES.trailing_zeros()));
-    let unit = if even <= BLOCK { even } else { width };
-    let long = REPEATED.next_multiple_of(unit);
-    if repeats == [false; 2] || dst.len() < 2 * long {
-        return call(a, b, width, dst);
-    }
+    let long = long_row(width);
     let mut block = [T::ZERO; BLOCK];
     let row = if repeats[0] { a } else { b };
     block[..long].chunks_mut(width).for_each(|copy| copy.copy_from_slice(&row.numbers[..width]));
@@ -135,14 +141,14 @@ impl Pair {
         let repeats = |k: usize| steps[k] == 1 && strides[k][..last].iter().all(|&stride| stride == 0);
         let width = shape[last];
         // Whether there are enough rows beside one that repeats.
-        let lengthens = || {
+        let become_long = || {
             let row_steps = [strides[0][last - 1], strides[1][last - 1]];
-            shape[last - 1] * width >= LENGTHENED && repeating(row_steps, steps, width) != [false; 2]
+            lengthens(row_steps, steps, width, shape[last - 1] * width)
         };
         let fits = last > 0
             && !sizes.contains(&0)
             && steps.iter().all(|&step| step <= 1)
-            && (width >= SHORT || lengthens())
+            && (width >= SHORT || become_long())
             && (width >= REPEATED || last == 1 || !repeats(0) && !repeats(1));
         fits.then_some(Pair { shape, strides })
     }
