@@ -72,30 +72,36 @@ pub(crate) fn map_first<T: Copy>(numbers: &mut [T], count: usize, f: impl Fn(T) 
     }
 }
 
-/// The largest element; NaN if any is NaN, negative infinity if there is none.
+/// The largest element that is a number; negative infinity if there is none.
 #[inline(always)]
-pub(crate) fn maximum<T: Real>(x: &[T]) -> T {
+pub(crate) fn largest<T: Real>(x: &[T]) -> T {
     let mut lanes = [-T::INFINITY; LANES];
     let (chunks, rest) = x.as_chunks::<LANES>();
     for chunk in chunks {
         for i in 0..LANES {
-            lanes[i] = lanes[i].maximum(chunk[i]);
+            lanes[i] = larger(chunk[i], lanes[i]);
         }
     }
     // What is left, once more with some of what came before it.
     if let (Some(last), false) = (x.last_chunk::<LANES>(), rest.is_empty()) {
         for i in 0..LANES {
-            lanes[i] = lanes[i].maximum(last[i]);
+            lanes[i] = larger(last[i], lanes[i]);
         }
     }
     if !chunks.is_empty() {
-        return fold_extremes(lanes, |a, b| if a > b { a } else { b });
+        return fold(lanes, larger);
     }
     let mut max = -T::INFINITY;
     for &x in rest {
-        max = max.maximum(x);
+        max = larger(x, max);
     }
     max
+}
+
+/// The larger of two numbers, in one instruction; the second if the first is NaN.
+#[inline(always)]
+fn larger<T: Real>(a: T, b: T) -> T {
+    if a > b { a } else { b }
 }
 
 /// Adds as many elements to the first lanes, if they are there, and returns the others.

@@ -33,6 +33,7 @@ pub mod math;
 mod merged;
 pub mod moments;
 pub mod norm;
+pub mod number;
 pub mod parallel;
 pub mod peak;
 pub mod place;
@@ -56,6 +57,7 @@ pub mod update;
 pub mod view;
 
 pub use buffer::Buffer;
+pub use number::Number;
 pub use real::Real;
 pub use view::View;
 

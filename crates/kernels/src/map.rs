@@ -9,7 +9,8 @@
 pub use crate::broadcast::Rows;
 use crate::broadcast::{Call as Call2, Pair, in_long_rows};
 use crate::gemm::Lanes;
-use crate::simd::{self, Kernel, Level};
+use crate::number::{Like, Number};
+use crate::simd::{self, Elementary, Level};
 use crate::source::Source;
 use crate::{Buffer, Real, View, parallel};
 
@@ -41,7 +42,7 @@ pub trait Binary: Copy + Send + Sync {
 /// The formula of a function of one number. The struct's fields are its parameters.
 pub trait Formula1: Copy + Send + Sync {
     /// The function's value at `x`. Mark it `#[inline(always)]`.
-    fn at<T: Real>(self, x: T) -> T;
+    fn at<T: Number>(self, x: T) -> T;
 }
 
 /// The formula of a function of two numbers. The struct's fields are its parameters.
@@ -49,7 +50,7 @@ pub trait Formula2: Copy + Send + Sync {
     /// Whether an operand is often one number for a whole row: then loops of their own serve that, which take time to compile.
     const BROADCAST: bool;
     /// The function's value at `(a, b)`. Mark it `#[inline(always)]`.
-    fn at<T: Real>(self, a: T, b: T) -> T;
+    fn at<T: Number>(self, a: T, b: T) -> T;
 }
 
 /// Picks the instance for a number type.
@@ -78,13 +79,14 @@ pick!(f32, block_f32);
 pick!(f64, block_f64);
 
 struct Block1<'a, T, F>(F, &'a [T], &'a mut [T]);
-impl<T: Real, F: Formula1> Kernel for Block1<'_, T, F> {
+impl<T: Real, F: Formula1> Elementary for Block1<'_, T, F> {
+    type Number = T;
     type Output = ();
     #[inline(always)]
-    fn run(self) {
+    fn compute<N: Like<T>>(self) {
         let Block1(f, src, dst) = self;
         for (d, &x) in dst.iter_mut().zip(src) {
-            *d = f.at(x);
+            *d = f.at(N::from(x)).into();
         }
     }
 }
@@ -93,24 +95,25 @@ impl<T: Real, F: Formula1> Kernel for Block1<'_, T, F> {
 const REPEATED: usize = 128;
 
 struct Block2<'a, T, F>(F, Rows<'a, T>, Rows<'a, T>, usize, &'a mut [T]);
-impl<T: Real, F: Formula2> Kernel for Block2<'_, T, F> {
+impl<T: Real, F: Formula2> Elementary for Block2<'_, T, F> {
+    type Number = T;
     type Output = ();
     #[inline(always)]
-    fn run(self) {
+    fn compute<N: Like<T>>(self) {
         let Block2(f, a, b, width, dst) = self;
         for (i, dst) in dst.chunks_mut(width.max(1)).enumerate() {
             let (from_a, from_b) = (&a.numbers[i * a.row_step..], &b.numbers[i * b.row_step..]);
             if F::BROADCAST && a.step < b.step {
                 let a = from_a[0];
                 for (d, &b) in dst.iter_mut().zip(from_b) {
-                    *d = f.at(a, b);
+                    *d = f.at(N::from(a), N::from(b)).into();
                 }
                 continue;
             }
             if F::BROADCAST && b.step < a.step {
                 let b = from_b[0];
                 for (d, &a) in dst.iter_mut().zip(from_a) {
-                    *d = f.at(a, b);
+                    *d = f.at(N::from(a), N::from(b)).into();
                 }
                 continue;
             }
@@ -125,7 +128,7 @@ impl<T: Real, F: Formula2> Kernel for Block2<'_, T, F> {
                 let a = if mixed && a.step == 0 { &block } else { &from_a[part * most..] };
                 let b = if mixed && b.step == 0 { &block } else { &from_b[part * most..] };
                 for ((d, &a), &b) in dst.iter_mut().zip(a).zip(b) {
-                    *d = f.at(a, b);
+                    *d = f.at(N::from(a), N::from(b)).into();
                 }
             }
             copies.fill(dst[0]);
@@ -155,7 +158,7 @@ pub fn run_block2<T: Real, F: Formula2>(
 /// Declares a function of one number: `unary!(/** doc */ pub Name { slope: f64 }(self, x: T) = x * T::from_f64(self.slope));`, with
 /// `costly` in front one with an exponential or what takes as long.
 ///
-/// The struct is compiled here for every number type and instruction set. `T` is [`Real`]; parameters are `f64`.
+/// The struct is compiled here for every number type and instruction set. `T` is [`Number`]; parameters are `f64`.
 #[macro_export]
 macro_rules! unary {
     (costly $($rest:tt)*) => { $crate::unary!(@4 $($rest)*); };
@@ -165,7 +168,7 @@ macro_rules! unary {
         $vis struct $Name { $($(pub(crate) $field: $fty),*)? }
         impl $crate::map::Formula1 for $Name {
             #[inline(always)]
-            fn at<$T: $crate::Real>($self, $x: $T) -> $T { $body }
+            fn at<$T: $crate::Number>($self, $x: $T) -> $T { $body }
         }
         impl $crate::map::Unary for $Name {
             const COST: usize = $cost;
@@ -192,7 +195,7 @@ macro_rules! binary {
         impl $crate::map::Formula2 for $Name {
             const BROADCAST: bool = $broadcast;
             #[inline(always)]
-            fn at<$T: $crate::Real>($self, $a: $T, $b: $T) -> $T { $body }
+            fn at<$T: $crate::Number>($self, $a: $T, $b: $T) -> $T { $body }
         }
         impl $crate::map::Binary for $Name {
             fn block_f32(

@@ -3,6 +3,8 @@
 //! A kernel is a small struct whose [`Kernel::run`] is marked `#[inline(always)]`. [`dispatch`] compiles it inside one
 //! function for each [`Level`], where the compiler may use that level's registers, and calls the one this machine has.
 
+use crate::Real;
+use crate::number::Like;
 use std::sync::OnceLock;
 
 /// An instruction set. Ordered from plain to wide.
@@ -28,6 +30,11 @@ impl Level {
             Level::Avx2 => "avx2",
             Level::Avx512 => "avx512",
         }
+    }
+
+    /// Whether elementary functions multiply and add in one instruction.
+    pub fn is_fused(self) -> bool {
+        matches!(self, Level::Avx2 | Level::Avx512)
     }
 }
 
@@ -93,6 +100,37 @@ pub trait Kernel {
     type Output;
     /// Does the work.
     fn run(self) -> Self::Output;
+    /// Does the work at a level that multiplies and adds in one instruction. Only [`Elementary`] kernels have a use for that.
+    #[inline(always)]
+    #[doc(hidden)]
+    fn run_fused(self) -> Self::Output
+    where
+        Self: Sized,
+    {
+        self.run()
+    }
+}
+
+/// A [`Kernel`] with functions of [`math`](crate::math) in it, which have a form for each arithmetic.
+pub trait Elementary {
+    /// The numbers in memory.
+    type Number: Real;
+    /// What the work returns.
+    type Output;
+    /// Does the work, with the functions of `N`.
+    fn compute<N: Like<Self::Number>>(self) -> Self::Output;
+}
+
+impl<K: Elementary> Kernel for K {
+    type Output = K::Output;
+    #[inline(always)]
+    fn run(self) -> K::Output {
+        self.compute::<K::Number>()
+    }
+    #[inline(always)]
+    fn run_fused(self) -> K::Output {
+        self.compute::<<K::Number as Real>::Fused>()
+    }
 }
 
 /// Runs a kernel at the machine's [`level`].
@@ -131,13 +169,13 @@ pub(crate) fn portable<K: Kernel>(kernel: K) -> K::Output {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 fn avx2<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run()
+    kernel.run_fused()
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
 fn avx512<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run()
+    kernel.run_fused()
 }
 
 /// Asks for the cache line at `at`, which may be anywhere. Elsewhere than on x86-64 it does nothing.

@@ -14,7 +14,8 @@
 pub mod columns;
 
 use crate::lanes::{self, TOGETHER};
-use crate::simd::{self, Kernel};
+use crate::number::{Like, exp_normal, ln};
+use crate::simd::{self, Elementary, Kernel};
 use crate::{Real, parallel};
 
 /// Elements in a piece of parallel work (whole rows).
@@ -88,14 +89,15 @@ struct Softmax<'a, T> {
     cols: usize,
     y: &'a mut [T],
 }
-impl<T: Real> Kernel for Softmax<'_, T> {
+impl<T: Real> Elementary for Softmax<'_, T> {
+    type Number = T;
     type Output = ();
     #[inline(always)]
-    fn run(self) {
+    fn compute<N: Like<T>>(self) {
         let Softmax { x, cols, y } = self;
         let group = lanes::together(cols) * cols;
         for (x, y) in x.chunks(group).zip(y.chunks_mut(group)) {
-            exp_rows(x, cols, y);
+            exp_rows::<T, N>(x, cols, y);
             divide(y, cols, sums(y, cols));
         }
     }
@@ -105,16 +107,17 @@ impl<T: Real> Kernel for Softmax<'_, T> {
 ///
 /// The exponentials run over the whole group, so that short rows fill the registers too.
 #[inline(always)]
-fn exp_rows<T: Real>(x: &[T], cols: usize, y: &mut [T]) -> [T; TOGETHER] {
+fn exp_rows<T: Real, N: Like<T>>(x: &[T], cols: usize, y: &mut [T]) -> [T; TOGETHER] {
     let mut maxima = [T::ZERO; TOGETHER];
     for ((x, y), max) in x.chunks_exact(cols).zip(y.chunks_exact_mut(cols)).zip(&mut maxima) {
-        *max = lanes::maximum(x);
+        // A row with NaN in it becomes NaN by its exponentials.
+        *max = lanes::largest(x);
         for (y, &x) in y.iter_mut().zip(x) {
             *y = x - *max;
         }
     }
     for y in y {
-        *y = y.exp();
+        *y = exp_normal::<T, N>(*y);
     }
     maxima
 }
@@ -159,16 +162,17 @@ struct LogSoftmax<'a, T> {
     cols: usize,
     y: &'a mut [T],
 }
-impl<T: Real> Kernel for LogSoftmax<'_, T> {
+impl<T: Real> Elementary for LogSoftmax<'_, T> {
+    type Number = T;
     type Output = ();
     #[inline(always)]
-    fn run(self) {
+    fn compute<N: Like<T>>(self) {
         let LogSoftmax { x, cols, y } = self;
         let group = lanes::together(cols) * cols;
         for (x, y) in x.chunks(group).zip(y.chunks_mut(group)) {
-            let maxima = exp_rows(x, cols, y);
+            let maxima = exp_rows::<T, N>(x, cols, y);
             let mut logs = sums(y, cols).map(T::from_f64);
-            lanes::map_first(&mut logs, y.len() / cols, Real::ln);
+            lanes::map_first(&mut logs, y.len() / cols, ln::<T, N>);
             for (((x, y), max), ln) in x.chunks_exact(cols).zip(y.chunks_exact_mut(cols)).zip(maxima).zip(logs) {
                 for (y, &x) in y.iter_mut().zip(x) {
                     *y = (x - max) - ln;
@@ -220,15 +224,16 @@ struct LogSoftmaxBackward<'a, T> {
     cols: usize,
     dx: &'a mut [T],
 }
-impl<T: Real> Kernel for LogSoftmaxBackward<'_, T> {
+impl<T: Real> Elementary for LogSoftmaxBackward<'_, T> {
+    type Number = T;
     type Output = ();
     #[inline(always)]
-    fn run(self) {
+    fn compute<N: Like<T>>(self) {
         let LogSoftmaxBackward { y, g, cols, dx } = self;
         let group = lanes::together(cols) * cols;
         for ((y, g), dx) in y.chunks(group).zip(g.chunks(group)).zip(dx.chunks_mut(group)) {
             for (dx, &y) in dx.iter_mut().zip(y) {
-                *dx = y.exp();
+                *dx = exp_normal::<T, N>(y);
             }
             for (g, dx) in g.chunks_exact(cols).zip(dx.chunks_exact_mut(cols)) {
                 let sum = T::from_f64(lanes::sum(g));
@@ -268,20 +273,21 @@ struct CrossEntropy<'a, T> {
     losses: &'a mut [T],
     probabilities: &'a mut [T],
 }
-impl<T: Real> Kernel for CrossEntropy<'_, T> {
+impl<T: Real> Elementary for CrossEntropy<'_, T> {
+    type Number = T;
     type Output = ();
     #[inline(always)]
-    fn run(self) {
+    fn compute<N: Like<T>>(self) {
         let CrossEntropy { logits, labels, cols, losses, probabilities } = self;
         let group = lanes::together(cols) * cols;
         let groups = logits.chunks(group).zip(probabilities.chunks_mut(group));
         let rows = labels.chunks(group / cols).zip(losses.chunks_mut(group / cols));
         for ((x, y), (labels, losses)) in groups.zip(rows) {
-            let maxima = exp_rows(x, cols, y);
+            let maxima = exp_rows::<T, N>(x, cols, y);
             let sums = sums(y, cols);
             divide(y, cols, sums);
             let mut logs = sums;
-            lanes::map_first(&mut logs, losses.len(), Real::ln);
+            lanes::map_first(&mut logs, losses.len(), f64::ln);
             let rows = x.chunks_exact(cols).zip(maxima).zip(logs);
             for (((x, max), ln), (&label, loss)) in rows.zip(labels.iter().zip(losses)) {
                 *loss = T::from_f64(ln - (x[label] - max).to_f64());

@@ -29,7 +29,7 @@
 //! 2010; K. He et al., "Delving deep into rectifiers", ICCV 2015; A. Saxe, J. McClelland, S. Ganguli, "Exact solutions to the
 //! nonlinear dynamics of learning in deep linear neural networks", ICLR 2014.
 
-use chainrule_tensor::{Real, Rng, Shape, Tensor};
+use chainrule_tensor::{Number, Real, Rng, Shape, Tensor};
 
 /// What a Kaiming initialization keeps at its size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -154,7 +154,7 @@ pub fn truncated_normal<T: Real>(
     high: f64,
     rng: &mut Rng,
 ) -> Tensor<T> {
-    let below = |x: f64| 0.5 * (1.0 + Real::erf((x - mean) / (std * std::f64::consts::SQRT_2)));
+    let below = |x: f64| 0.5 * (1.0 + Number::erf((x - mean) / (std * std::f64::consts::SQRT_2)));
     assert!(
         low < high && below(high) - below(low) > 1e-4,
         "truncated_normal: next to no draws of mean {mean} and deviation {std} lie between {low} and {high}"

@@ -2,7 +2,7 @@
 
 use crate::Optimizer;
 use chainrule_layers::Param;
-use chainrule_tensor::{Gradients, Real, Shape, Tensor};
+use chainrule_tensor::{Gradients, Number, Real, Shape, Tensor};
 
 /// A linear regression with a weight `[2, 3]` and a bias `[3]`; the same one was trained by PyTorch for the numbers in
 /// the tests.
@@ -40,7 +40,7 @@ impl<T: Real> Problem<T> {
 
     /// All parameters, exactly.
     pub(crate) fn values(&self) -> Vec<f64> {
-        self.net.iter().flat_map(|p| p.to_vec()).map(Real::to_f64).collect()
+        self.net.iter().flat_map(|p| p.to_vec()).map(Number::to_f64).collect()
     }
 }
 

@@ -34,7 +34,7 @@ pub mod gradcheck;
 pub mod graph;
 pub mod ops;
 
-pub use chainrule_kernels::Real;
+pub use chainrule_kernels::{Number, Real};
 pub use gradcheck::{gradcheck, gradgradcheck};
 pub use graph::{
     CreateGraph, FreeGraph, Gradients, GraphMode, Inputs, KeepGraph, Op, OpInfo, SavedOutput, checkpoint,

@@ -13,7 +13,8 @@
 use super::{Attention, Block, add_mask, drop_some, product, spread};
 use crate::buffer::Scratch;
 use crate::gemm::{Element, Mat, Mats, MatsMut, SharedRows};
-use crate::simd::{self, Kernel};
+use crate::number::{Like, exp_normal};
+use crate::simd::{self, Elementary, Kernel};
 use crate::{Accum, Buffer, Real, lanes};
 
 /// Pieces of work wanted, if there are blocks enough.
@@ -227,10 +228,11 @@ struct Differentiate<'a, 'b, T: Real> {
     dots: &'a [T],
 }
 
-impl<T: Real> Kernel for Differentiate<'_, '_, T> {
+impl<T: Real> Elementary for Differentiate<'_, '_, T> {
+    type Number = T;
     type Output = ();
     #[inline(always)]
-    fn run(self) {
+    fn compute<N: Like<T>>(self) {
         let Differentiate { a, block, weights, slopes, log_sums, dots } = self;
         let (scale, count) = (T::from_f64(a.scale), block.keys.len());
         let mask = a.mask.map(|mask| mask.get(block.head));
@@ -249,7 +251,7 @@ impl<T: Real> Kernel for Differentiate<'_, '_, T> {
                 add_mask(mask, i, block.keys.start, weights);
             }
             for s in weights.iter_mut() {
-                *s = (*s - log_sum).exp();
+                *s = exp_normal::<T, N>(*s - log_sum);
             }
             if let Some(dropout) = &a.dropout {
                 drop_some(a, dropout, block, i, slopes);

@@ -3,7 +3,8 @@
 use super::{Attention, Block, QUERIES, add_mask, drop_some, product, spread};
 use crate::buffer::Scratch;
 use crate::gemm::{Element, MatsMut};
-use crate::simd::{self, Kernel};
+use crate::number::{Like, exp_normal, ln};
+use crate::simd::{self, Elementary};
 use crate::{Accum, Real, lanes};
 
 pub(super) fn run<T: Element>(a: Attention<'_, T>, out: &mut MatsMut<'_, T>, log_sums: &mut [T]) {
@@ -67,10 +68,11 @@ struct Weigh<'a, 'b, T: Real> {
     sums: &'a mut [T],
 }
 
-impl<T: Real> Kernel for Weigh<'_, '_, T> {
+impl<T: Real> Elementary for Weigh<'_, '_, T> {
+    type Number = T;
     type Output = ();
     #[inline(always)]
-    fn run(self) {
+    fn compute<N: Like<T>>(self) {
         let Weigh { a, block, scores, state, sums } = self;
         let (scale, count, features) = (T::from_f64(a.scale), block.keys.len(), sums.len() / block.queries.len());
         let mask = a.mask.map(|mask| mask.get(block.head));
@@ -85,7 +87,8 @@ impl<T: Real> Kernel for Weigh<'_, '_, T> {
             if let Some(mask) = &mask {
                 add_mask(mask, i, block.keys.start, row);
             }
-            let max = state.max[at].maximum(lanes::maximum(row));
+            // NaN among the scores comes through by its exponential.
+            let max = state.max[at].maximum(lanes::largest(row));
             // Nothing to see yet: any finite number makes the weights 0.
             let shift = if max == -T::INFINITY { T::ZERO } else { max };
             factors[at] = state.max[at] - shift;
@@ -94,15 +97,15 @@ impl<T: Real> Kernel for Weigh<'_, '_, T> {
                 row.iter_mut().for_each(|s| *s -= shift);
                 hidden.fill(-T::INFINITY);
             } else {
-                row.iter_mut().for_each(|s| *s = (*s - shift).exp());
+                row.iter_mut().for_each(|s| *s = exp_normal::<T, N>(*s - shift));
                 hidden.fill(T::ZERO);
             }
         }
         if few {
-            scores.iter_mut().for_each(|s| *s = s.exp());
+            scores.iter_mut().for_each(|s| *s = exp_normal::<T, N>(*s));
         }
         let rows = block.queries.len();
-        lanes::map_first(&mut factors, rows, T::exp);
+        lanes::map_first(&mut factors, rows, exp_normal::<T, N>);
         for (at, (row, i)) in scores.chunks_exact_mut(count).zip(block.queries.clone()).enumerate() {
             let row = &mut row[..a.visible(i, block.keys.start, count)];
             state.sum[at] = state.sum[at] * factors[at] + T::from_f64(lanes::sum(row));
@@ -116,6 +119,6 @@ impl<T: Real> Kernel for Weigh<'_, '_, T> {
             }
         }
         state.log[..rows].copy_from_slice(&state.sum[..rows]);
-        lanes::map_first(&mut state.log, rows, T::ln);
+        lanes::map_first(&mut state.log, rows, ln::<T, N>);
     }
 }

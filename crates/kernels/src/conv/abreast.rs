@@ -16,7 +16,7 @@ use super::strip::{from_lanes, to_lanes};
 use super::{Conv2d, Epilogue, shared::Shared};
 use crate::gemm::registers::{LaneKernel, dispatch};
 use crate::gemm::{Element, Lane, MAX_LANES};
-use crate::{Buffer, Real, parallel};
+use crate::{Buffer, Number, Real, parallel};
 
 /// Multiplications worth a piece of parallel work.
 const PIECE: usize = 1 << 18;

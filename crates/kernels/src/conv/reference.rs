@@ -1,7 +1,7 @@
 //! The definition of convolution and of its gradients, for tests to compare with.
 
 use super::{Conv2d, Epilogue};
-use crate::Real;
+use crate::{Number, Real};
 
 /// Calls `visit(x index, w index, y index)` for every product in the definition.
 fn each_product(geometry: &Conv2d, mut visit: impl FnMut(usize, usize, usize)) {
@@ -36,7 +36,7 @@ pub fn forward<T: Real>(geometry: &Conv2d, x: &[T], w: &[T], epilogue: Epilogue<
     let channel = |at: usize| at / (oh * ow) % geometry.out_channels;
     let mut sums: Vec<f64> = (0..y.len()).map(|at| epilogue.bias.map_or(0.0, |b| b[channel(at)].to_f64())).collect();
     each_product(geometry, |ix, iw, iy| sums[iy] += x[ix].to_f64() * w[iw].to_f64());
-    let finish = |sum: f64| if epilogue.relu { Real::maximum(sum, 0.0) } else { sum };
+    let finish = |sum: f64| if epilogue.relu { Number::maximum(sum, 0.0) } else { sum };
     y.iter_mut().zip(sums).for_each(|(y, sum)| *y = T::from_f64(finish(sum)));
 }
 

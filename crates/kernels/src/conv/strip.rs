@@ -3,7 +3,7 @@
 //! Images have a plane for each channel; a register holds neighboring channels of one pixel. The way between is a
 //! transposition of squares of numbers in registers.
 
-use crate::Real;
+use crate::Number;
 use crate::gemm::{Lane, MAX_LANES, transpose_square};
 
 /// The starts of squares that cover `0..len`, the last of which overlaps the one before.

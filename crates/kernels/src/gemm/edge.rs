@@ -10,8 +10,8 @@ use std::hint::black_box;
 
 use super::lane::Lane;
 use super::tile::{Finish, Tile};
-use crate::Real;
 use crate::simd::Kernel;
+use crate::{Number, Real};
 
 /// What the last columns of a product need of a register. The promises are those of [`Lane`].
 pub(crate) trait Edge: Copy {

@@ -18,7 +18,7 @@ use super::Mat;
 use super::lane::Lane;
 use super::tile::{Finish, store_finished};
 use crate::simd::Kernel;
-use crate::{Buffer, Real};
+use crate::{Buffer, Number};
 
 /// Outputs computed before they are stored: they stay in the L1 cache.
 const OUTPUTS: usize = 2048;

@@ -9,7 +9,7 @@ use super::driver::{Element, Size, gemm_packed};
 use super::lane::Lane;
 use super::pack::Source;
 use super::{Epilogue, Mat, Mats, MatsMut, batched_at, gemm, gemm_at, reference};
-use crate::{Accum, Real, simd};
+use crate::{Accum, Number, Real, simd};
 
 fn numbers<T: Real>(len: usize, rng: &mut SmallRng) -> Vec<T> {
     (0..len).map(|_| T::from_f64(rng.random_range(-1.0..1.0))).collect()
@@ -307,7 +307,7 @@ fn a_relu_has_the_bits_of_a_maximum() {
                     (Mat::row_major(&a, m, k), Mat::row_major(&b, k, n), &mut MatsMut::row_major(out, m, n));
                 gemm_at(level, a, b, c, Epilogue { relu, ..plain });
             }
-            let same = fused.iter().zip(&apart).all(|(x, y)| x.to_bits() == Real::maximum(*y, 0.0).to_bits());
+            let same = fused.iter().zip(&apart).all(|(x, y)| x.to_bits() == Number::maximum(*y, 0.0).to_bits());
             assert!(same, "{level:?} {m}x{k}x{n}, bias {}", bias.is_some());
         }
     }

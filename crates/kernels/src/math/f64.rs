@@ -6,6 +6,12 @@ pub fn exp(x: f64) -> f64 {
     x.exp()
 }
 
+/// `e^x`.
+#[inline(always)]
+pub fn exp_normal(x: f64) -> f64 {
+    x.exp()
+}
+
 /// `e^x - 1`.
 #[inline(always)]
 pub fn exp_m1(x: f64) -> f64 {

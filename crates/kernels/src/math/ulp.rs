@@ -37,17 +37,20 @@ fn largest(f: fn(f32) -> f32, exact: fn(f64) -> f64) -> [(f64, f32); 2] {
 
 /// Asserts the largest errors, where the result is normal and where it is subnormal.
 #[track_caller]
-pub(super) fn check(f: fn(f32) -> f32, exact: fn(f64) -> f64, bound: f64, subnormal: f64) {
-    let [normal, tiny] = largest(f, exact);
-    println!("largest error: {:.3} ULP at {:e}, subnormal {:.3} at {:e}", normal.0, normal.1, tiny.0, tiny.1);
-    assert!(normal.0 <= bound, "{} ULP at {:e}", normal.0, normal.1);
-    assert!(tiny.0 <= subnormal, "{} ULP at {:e}, where the result is subnormal", tiny.0, tiny.1);
+pub(super) fn check<const N: usize>(functions: [fn(f32) -> f32; N], exact: fn(f64) -> f64, bound: f64, subnormal: f64) {
+    for f in functions {
+        let [normal, tiny] = largest(f, exact);
+        println!("largest error: {:.3} ULP at {:e}, subnormal {:.3} at {:e}", normal.0, normal.1, tiny.0, tiny.1);
+        assert!(normal.0 <= bound, "{} ULP at {:e}", normal.0, normal.1);
+        assert!(tiny.0 <= subnormal, "{} ULP at {:e}, where the result is subnormal", tiny.0, tiny.1);
+    }
 }
 
-/// What a vector loop computes at every level is what the function says, bit for bit.
-pub(super) fn check_levels(f: impl crate::map::Unary + std::fmt::Debug, function: fn(f32) -> f32) {
+/// What a vector loop computes is what the function says, bit for bit, `fused` where the level fuses.
+pub(super) fn check_levels(f: impl crate::map::Unary + std::fmt::Debug, plain: fn(f32) -> f32, fused: fn(f32) -> f32) {
     let x: Vec<f32> = (0..=u32::MAX).step_by(65_521).map(f32::from_bits).filter(|x| !x.is_nan()).collect();
     for &level in crate::simd::available() {
+        let function = if level.is_fused() { fused } else { plain };
         let mut y = vec![0.0; x.len()];
         f.block_f32(level, &x, &mut y);
         for (&x, &y) in x.iter().zip(&y) {

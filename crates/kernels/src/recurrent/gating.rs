@@ -5,7 +5,8 @@ use super::backward::GatesBackward;
 use super::forward::Gates;
 use crate::Real;
 use crate::lanes::LANES;
-use crate::simd::Kernel;
+use crate::number::Like;
+use crate::simd::Elementary;
 use std::marker::PhantomData;
 
 /// What a cell does in a step, for `count` units of sample `row`, from unit `at` on.
@@ -18,20 +19,22 @@ pub(super) trait Gating<T: Real> {
     /// What [`state`](Gating::state) wants of [`forward`](Gating::forward).
     type Gates;
 
+    /// Functions are those of `N`.
+    ///
     /// # Safety
     /// The promises of [`Gates`]; these units exist, and `count` is at most [`LANES`].
-    unsafe fn forward(gates: &Gates<'_, T>, row: usize, at: usize, count: usize) -> Self::Gates;
+    unsafe fn forward<N: Like<T>>(gates: &Gates<'_, T>, row: usize, at: usize, count: usize) -> Self::Gates;
 
     /// The state, from the gates. Two groups go through their gates before either comes to its state, which would have to wait for
     /// them.
     ///
     /// # Safety
     /// As [`forward`](Gating::forward).
-    unsafe fn state(gates: &Gates<'_, T>, row: usize, at: usize, count: usize, values: Self::Gates);
+    unsafe fn state<N: Like<T>>(gates: &Gates<'_, T>, row: usize, at: usize, count: usize, values: Self::Gates);
 
     /// # Safety
     /// The promises of [`GatesBackward`]; these units exist, and `count` is at most [`LANES`].
-    unsafe fn backward(gates: &GatesBackward<'_, T>, row: usize, at: usize, count: usize);
+    unsafe fn backward<N: Like<T>>(gates: &GatesBackward<'_, T>, row: usize, at: usize, count: usize);
 }
 
 /// All units, group by group. Where the compiler knows the count, a group is a register, else a call that copies memory.
@@ -59,11 +62,12 @@ impl<'a, T: Real, C: Gating<T>> Forward<'a, T, C> {
     }
 }
 
-impl<T: Real, C: Gating<T>> Kernel for Forward<'_, T, C> {
+impl<T: Real, C: Gating<T>> Elementary for Forward<'_, T, C> {
+    type Number = T;
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
+    fn compute<N: Like<T>>(self) {
         let gates = &self.0;
         for row in 0..gates.rows {
             // SAFETY: `Gates` was promised the places; the groups stay within the units.
@@ -71,14 +75,14 @@ impl<T: Real, C: Gating<T>> Kernel for Forward<'_, T, C> {
                 if !gates.passes(row, C::HAS_MEMORY) {
                     let pairs = gates.units - gates.units % (2 * LANES);
                     for at in (0..pairs).step_by(2 * LANES) {
-                        let first = C::forward(gates, row, at, LANES);
-                        let second = C::forward(gates, row, at + LANES, LANES);
-                        C::state(gates, row, at, LANES, first);
-                        C::state(gates, row, at + LANES, LANES, second);
+                        let first = C::forward::<N>(gates, row, at, LANES);
+                        let second = C::forward::<N>(gates, row, at + LANES, LANES);
+                        C::state::<N>(gates, row, at, LANES, first);
+                        C::state::<N>(gates, row, at + LANES, LANES, second);
                     }
                     in_groups!(pairs..gates.units, |at, count| {
-                        let values = C::forward(gates, row, at, count);
-                        C::state(gates, row, at, count, values);
+                        let values = C::forward::<N>(gates, row, at, count);
+                        C::state::<N>(gates, row, at, count, values);
                     });
                 }
             }
@@ -95,17 +99,18 @@ impl<'a, T: Real, C: Gating<T>> Backward<'a, T, C> {
     }
 }
 
-impl<T: Real, C: Gating<T>> Kernel for Backward<'_, T, C> {
+impl<T: Real, C: Gating<T>> Elementary for Backward<'_, T, C> {
+    type Number = T;
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
+    fn compute<N: Like<T>>(self) {
         let gates = &self.0;
         for row in 0..gates.rows {
             // SAFETY: `GatesBackward` was promised the places; the groups stay within the units.
             unsafe {
                 if !gates.passes(row, C::BLOCKS) {
-                    in_groups!(0..gates.units, |at, count| C::backward(gates, row, at, count));
+                    in_groups!(0..gates.units, |at, count| C::backward::<N>(gates, row, at, count));
                 }
             }
         }

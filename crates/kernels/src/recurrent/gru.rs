@@ -16,6 +16,7 @@ use super::gating::Gating;
 use super::place::Group;
 use crate::Real;
 use crate::lanes::LANES;
+use crate::number::{Like, sigmoid, tanh};
 
 /// The gates of a GRU.
 pub(super) struct Gru;
@@ -28,7 +29,7 @@ impl<T: Real> Gating<T> for Gru {
     type Gates = [Group<T>; 4];
 
     #[inline(always)]
-    unsafe fn forward(g: &Gates<'_, T>, row: usize, at: usize, count: usize) -> [Group<T>; 4] {
+    unsafe fn forward<N: Like<T>>(g: &Gates<'_, T>, row: usize, at: usize, count: usize) -> [Group<T>; 4] {
         // SAFETY: the caller's.
         unsafe {
             let mut n = g.saved.load(row, at, count);
@@ -42,8 +43,8 @@ impl<T: Real> Gating<T> for Gru {
                 }
             }
             for l in 0..LANES {
-                r[l] = r[l].sigmoid();
-                z[l] = z[l].sigmoid();
+                r[l] = sigmoid::<T, N>(r[l]);
+                z[l] = sigmoid::<T, N>(z[l]);
                 n[l] += r[l] * b[l];
             }
             [n, r, z, b]
@@ -51,13 +52,19 @@ impl<T: Real> Gating<T> for Gru {
     }
 
     #[inline(always)]
-    unsafe fn state(g: &Gates<'_, T>, row: usize, at: usize, count: usize, [mut n, r, z, b]: [Group<T>; 4]) {
+    unsafe fn state<N: Like<T>>(
+        g: &Gates<'_, T>,
+        row: usize,
+        at: usize,
+        count: usize,
+        [mut n, r, z, b]: [Group<T>; 4],
+    ) {
         // SAFETY: the caller's.
         unsafe {
             let before = g.state_before.load(row, at, count);
             let mut h = [T::ZERO; LANES];
             for l in 0..LANES {
-                n[l] = n[l].tanh();
+                n[l] = tanh::<T, N>(n[l]);
                 h[l] = (T::ONE - z[l]) * n[l] + z[l] * before[l];
             }
             for (block, values) in [n, r, z, b].into_iter().enumerate() {
@@ -68,7 +75,7 @@ impl<T: Real> Gating<T> for Gru {
     }
 
     #[inline(always)]
-    unsafe fn backward(g: &GatesBackward<'_, T>, row: usize, at: usize, count: usize) {
+    unsafe fn backward<N: Like<T>>(g: &GatesBackward<'_, T>, row: usize, at: usize, count: usize) {
         // SAFETY: the caller's.
         unsafe {
             let mut dh = g.grad_state(row, at, count);

@@ -16,6 +16,7 @@ use super::gating::Gating;
 use super::place::Group;
 use crate::Real;
 use crate::lanes::LANES;
+use crate::number::{Like, sigmoid, tanh};
 
 /// The gates of an LSTM.
 pub(super) struct Lstm;
@@ -28,7 +29,7 @@ impl<T: Real> Gating<T> for Lstm {
     type Gates = [Group<T>; 2];
 
     #[inline(always)]
-    unsafe fn forward(g: &Gates<'_, T>, row: usize, at: usize, count: usize) -> [Group<T>; 2] {
+    unsafe fn forward<N: Like<T>>(g: &Gates<'_, T>, row: usize, at: usize, count: usize) -> [Group<T>; 2] {
         // SAFETY: the caller's.
         unsafe {
             let mut a = [[T::ZERO; LANES]; 4];
@@ -37,10 +38,10 @@ impl<T: Real> Gating<T> for Lstm {
             }
             let mut c = g.memory_before.load(row, at, count);
             for l in 0..LANES {
-                a[0][l] = a[0][l].sigmoid();
-                a[1][l] = a[1][l].sigmoid();
-                a[2][l] = a[2][l].tanh();
-                a[3][l] = a[3][l].sigmoid();
+                a[0][l] = sigmoid::<T, N>(a[0][l]);
+                a[1][l] = sigmoid::<T, N>(a[1][l]);
+                a[2][l] = tanh::<T, N>(a[2][l]);
+                a[3][l] = sigmoid::<T, N>(a[3][l]);
                 c[l] = a[1][l] * c[l] + a[0][l] * a[2][l];
             }
             for (gate, &a) in a.iter().enumerate() {
@@ -52,17 +53,17 @@ impl<T: Real> Gating<T> for Lstm {
     }
 
     #[inline(always)]
-    unsafe fn state(g: &Gates<'_, T>, row: usize, at: usize, count: usize, [o, c]: [Group<T>; 2]) {
+    unsafe fn state<N: Like<T>>(g: &Gates<'_, T>, row: usize, at: usize, count: usize, [o, c]: [Group<T>; 2]) {
         let mut h = [T::ZERO; LANES];
         for l in 0..LANES {
-            h[l] = o[l] * c[l].tanh();
+            h[l] = o[l] * tanh::<T, N>(c[l]);
         }
         // SAFETY: the caller's.
         unsafe { g.state.store(row, at, count, h) };
     }
 
     #[inline(always)]
-    unsafe fn backward(g: &GatesBackward<'_, T>, row: usize, at: usize, count: usize) {
+    unsafe fn backward<N: Like<T>>(g: &GatesBackward<'_, T>, row: usize, at: usize, count: usize) {
         // SAFETY: the caller's.
         unsafe {
             let dh = g.grad_state(row, at, count);
@@ -73,7 +74,7 @@ impl<T: Real> Gating<T> for Lstm {
                 *a = g.saved.load(row, gate * g.hidden + at, count);
             }
             for l in 0..LANES {
-                let (i, f, cand, o, s) = (a[0][l], a[1][l], a[2][l], a[3][l], c[l].tanh());
+                let (i, f, cand, o, s) = (a[0][l], a[1][l], a[2][l], a[3][l], tanh::<T, N>(c[l]));
                 let whole = dc[l] + dh[l] * o * (T::ONE - s * s);
                 a[0][l] = whole * cand * i * (T::ONE - i);
                 a[1][l] = whole * before[l] * f * (T::ONE - f);

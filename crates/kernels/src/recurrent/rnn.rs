@@ -13,6 +13,7 @@ use super::gating::Gating;
 use super::place::Group;
 use crate::Real;
 use crate::lanes::LANES;
+use crate::number::{Like, tanh};
 
 /// The activation of a plain recurrent net: with `RELU` the rectifier, else the hyperbolic tangent.
 pub(super) struct Rnn<const RELU: bool>;
@@ -25,22 +26,22 @@ impl<T: Real, const RELU: bool> Gating<T> for Rnn<RELU> {
     type Gates = Group<T>;
 
     #[inline(always)]
-    unsafe fn forward(g: &Gates<'_, T>, row: usize, at: usize, count: usize) -> Group<T> {
+    unsafe fn forward<N: Like<T>>(g: &Gates<'_, T>, row: usize, at: usize, count: usize) -> Group<T> {
         // SAFETY: the caller's.
         unsafe { g.sum(row, 0, 0, at, count) }
     }
 
     #[inline(always)]
-    unsafe fn state(g: &Gates<'_, T>, row: usize, at: usize, count: usize, mut h: Group<T>) {
+    unsafe fn state<N: Like<T>>(g: &Gates<'_, T>, row: usize, at: usize, count: usize, mut h: Group<T>) {
         for h in &mut h {
-            *h = if RELU { h.maximum(T::ZERO) } else { h.tanh() };
+            *h = if RELU { h.maximum(T::ZERO) } else { tanh::<T, N>(*h) };
         }
         // SAFETY: the caller's.
         unsafe { g.state.store(row, at, count, h) };
     }
 
     #[inline(always)]
-    unsafe fn backward(g: &GatesBackward<'_, T>, row: usize, at: usize, count: usize) {
+    unsafe fn backward<N: Like<T>>(g: &GatesBackward<'_, T>, row: usize, at: usize, count: usize) {
         // SAFETY: the caller's.
         unsafe {
             let mut dh = g.grad_state(row, at, count);

@@ -4,8 +4,9 @@
 
 use std::ops::Range;
 
+use crate::number::{Like, exp_normal, ln};
 use crate::parallel::{self, Strip};
-use crate::simd::{self, Kernel};
+use crate::simd::{self, Elementary};
 use crate::{Real, lanes};
 
 /// Columns that are worked on together.
@@ -118,10 +119,11 @@ struct Forward<'a, T, const LOG: bool> {
     cols: usize,
     y: Strip<'a, T>,
 }
-impl<T: Real, const LOG: bool> Kernel for Forward<'_, T, LOG> {
+impl<T: Real, const LOG: bool> Elementary for Forward<'_, T, LOG> {
+    type Number = T;
     type Output = ();
     #[inline(always)]
-    fn run(mut self) {
+    fn compute<N: Like<T>>(mut self) {
         for columns in parts(self.y.columns()) {
             let row_at = |row: usize| &self.x[row * self.cols..][columns.clone()];
             let rows = self.x.len() / self.cols;
@@ -135,7 +137,7 @@ impl<T: Real, const LOG: bool> Kernel for Forward<'_, T, LOG> {
             for row in 0..rows {
                 let y = self.y.row(row, columns.clone());
                 for (((y, &x), &max), sum) in y.iter_mut().zip(row_at(row)).zip(&max).zip(&mut sums.some) {
-                    let e = (x - max).exp();
+                    let e = exp_normal::<T, N>(x - max);
                     *sum += e;
                     if !LOG {
                         *y = e;
@@ -149,7 +151,7 @@ impl<T: Real, const LOG: bool> Kernel for Forward<'_, T, LOG> {
                 *last = T::from_f64(if LOG { sum } else { 1.0 / sum });
             }
             if LOG {
-                lanes::map_first(&mut last, columns.len(), Real::ln);
+                lanes::map_first(&mut last, columns.len(), ln::<T, N>);
             }
             for row in 0..rows {
                 let y = self.y.row(row, columns.clone());
@@ -167,10 +169,11 @@ struct Backward<'a, T, const LOG: bool> {
     cols: usize,
     dx: Strip<'a, T>,
 }
-impl<T: Real, const LOG: bool> Kernel for Backward<'_, T, LOG> {
+impl<T: Real, const LOG: bool> Elementary for Backward<'_, T, LOG> {
+    type Number = T;
     type Output = ();
     #[inline(always)]
-    fn run(mut self) {
+    fn compute<N: Like<T>>(mut self) {
         for columns in parts(self.dx.columns()) {
             let rows = self.y.len() / self.cols;
             let row_at = |row: usize| row * self.cols + columns.start..row * self.cols + columns.end;
@@ -191,7 +194,7 @@ impl<T: Real, const LOG: bool> Kernel for Backward<'_, T, LOG> {
                 let at = row_at(row);
                 let dx = self.dx.row(row, columns.clone());
                 for (((dx, &y), &g), &total) in dx.iter_mut().zip(&self.y[at.clone()]).zip(&self.g[at]).zip(&total) {
-                    *dx = if LOG { g - y.exp() * total } else { y * (g - total) };
+                    *dx = if LOG { g - exp_normal::<T, N>(y) * total } else { y * (g - total) };
                 }
             }
         }

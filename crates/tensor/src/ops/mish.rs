@@ -13,7 +13,7 @@
 
 use super::elementwise::{map1, map2_owned};
 use crate::{Inputs, Op, OpInfo, Tensor};
-use chainrule_kernels::{Real, binary, unary};
+use chainrule_kernels::{Number, Real, binary, unary};
 
 pub(super) static INFO: OpInfo = OpInfo {
     name: "mish",
@@ -41,7 +41,7 @@ impl<T: Real> Op<T> for Mish<T> {
 
 /// `x` as far as it makes a difference.
 #[inline(always)]
-fn up_to_30<T: Real>(x: T) -> T {
+fn up_to_30<T: Number>(x: T) -> T {
     let limit = T::from_f64(30.0);
     if x > limit { limit } else { x }
 }

@@ -13,7 +13,7 @@ use crate::conv::strip::{from_lanes, to_lanes};
 use crate::gemm::Lane;
 use crate::gemm::registers::LaneKernel;
 use crate::simd::prefetch;
-use crate::{Buffer, Real};
+use crate::{Buffer, Number, Real};
 
 /// Where some rows of tiles of some channels stand: element `(i, j)` of a tile at `(i * 6 + j) * pitch + tile * width`.
 struct Layout {

@@ -25,7 +25,7 @@
 // Plain indices show which element of a tile meets which.
 #![allow(clippy::needless_range_loop)]
 
-use crate::Real;
+use crate::Number;
 use crate::gemm::Lane;
 
 /// Rows and columns of a transformed tile.
