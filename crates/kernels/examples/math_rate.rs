@@ -9,6 +9,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 unary!(Exp(self, x: T) = x.exp());
+unary!(ExpNormal(self, x: T) = x.exp_normal());
 unary!(ExpM1(self, x: T) = x.exp_m1());
 unary!(Ln(self, x: T) = x.ln());
 unary!(Ln1p(self, x: T) = x.ln_1p());
@@ -36,7 +37,7 @@ fn row<F: Unary>(name: &str, f: F, standard: fn(f32) -> f32) {
     let x: Vec<f32> = (0..BLOCK).map(|i| argument(i) + 0.001).collect();
     let mut y = vec![0.0; BLOCK];
     let library = rate(|| black_box(&x).iter().zip(&mut y).for_each(|(&x, y)| *y = standard(x)));
-    print!("{name:8} {library:8.3}");
+    print!("{name:10} {library:8.3}");
     for &level in simd::available() {
         let ours = rate(|| f.block_f32(level, black_box(&x), black_box(&mut y)));
         print!("   {ours:8.3} ({:5.1}x)", library / ours);
@@ -45,10 +46,11 @@ fn row<F: Unary>(name: &str, f: F, standard: fn(f32) -> f32) {
 }
 
 fn main() {
-    print!("ns       library ");
+    print!("ns         library ");
     simd::available().iter().for_each(|level| print!("   {:>16}", level.name()));
     println!();
     row("exp", Exp {}, f32::exp);
+    row("exp_normal", ExpNormal {}, f32::exp);
     row("exp_m1", ExpM1 {}, f32::exp_m1);
     row("ln", Ln {}, f32::ln);
     row("ln_1p", Ln1p {}, f32::ln_1p);

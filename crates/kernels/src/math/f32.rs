@@ -135,7 +135,7 @@ fn exp_in_range<A: MulAdd>(x: f32) -> f32 {
     exp_small::<A>(r) * power_of_two(n)
 }
 
-/// `e^x` for `x <= 88` where that is a normal number, 0 below. Error at most 1.1 ULP. Half as long as [`exp`] takes.
+/// `e^x` for `x <= 88` where that is a normal number, 0 below. Error at most 1.1 ULP. Takes three quarters of the time of [`exp`].
 #[inline(always)]
 pub fn exp_normal<A: MulAdd>(x: f32) -> f32 {
     let y = exp_in_range::<A>(x);
