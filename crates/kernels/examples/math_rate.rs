@@ -57,5 +57,5 @@ fn main() {
     row("tanh", Tanh {}, f32::tanh);
     row("sigmoid", Sigmoid {}, |x| 1.0 / (1.0 + (-x).exp()));
     // The standard library has no error function.
-    row("erf", Erf {}, |x| chainrule_kernels::math::f64::erf(f64::from(x)) as f32);
+    row("erf", Erf {}, |x| chainrule_kernels::math::f64::erf::<f64>(f64::from(x)) as f32);
 }

@@ -1,13 +1,14 @@
 //! [`Number`]: arithmetic and elementary functions.
 
+use crate::math::elementary;
 use std::fmt::{Debug, Display};
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
 /// What a formula may do with a number: `f32`, `f64`, or [`Fused`].
 ///
-/// Arithmetic follows IEEE 754. The transcendental functions are those of [`math`](crate::math): vectorizable,
-/// branch-free in `f32`, and the standard library's in `f64`.
+/// Arithmetic follows IEEE 754. The transcendental functions are those of [`math`](crate::math), without branches, so that loops over
+/// them become vector instructions; powers in `f64`, sines and cosines are the standard library's.
 pub trait Number:
     Copy
     + Default
@@ -109,39 +110,53 @@ macro_rules! functions {
 }
 functions!(exp_normal, ln, tanh, sigmoid);
 
-/// An `f32` whose functions multiply and add in one instruction, rounding once. Its own arithmetic is that of `f32`.
+/// A number whose functions multiply and add in one instruction, rounding once. Its own arithmetic is that of the number.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
 #[repr(transparent)]
-pub struct Fused(f32);
+pub struct Fused<T>(T);
 
-impl From<f32> for Fused {
+impl From<f32> for Fused<f32> {
     #[inline(always)]
     fn from(x: f32) -> Self {
         Fused(x)
     }
 }
 
-impl From<Fused> for f32 {
+impl From<f64> for Fused<f64> {
     #[inline(always)]
-    fn from(x: Fused) -> Self {
+    fn from(x: f64) -> Self {
+        Fused(x)
+    }
+}
+
+impl From<Fused<f32>> for f32 {
+    #[inline(always)]
+    fn from(x: Fused<f32>) -> Self {
         x.0
     }
 }
 
-impl Display for Fused {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        Display::fmt(&self.0, f)
+impl From<Fused<f64>> for f64 {
+    #[inline(always)]
+    fn from(x: Fused<f64>) -> Self {
+        x.0
     }
 }
 
-impl Sum for Fused {
+impl<T: Display> Display for Fused<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<T: Sum> Sum for Fused<T> {
     fn sum<I: Iterator<Item = Self>>(numbers: I) -> Self {
         Fused(numbers.map(|x| x.0).sum())
     }
 }
 
-impl Neg for Fused {
+impl<T: Neg<Output = T>> Neg for Fused<T> {
     type Output = Self;
     #[inline(always)]
     fn neg(self) -> Self {
@@ -151,14 +166,14 @@ impl Neg for Fused {
 
 macro_rules! operators {
     ($($Op:ident::$op:ident, $OpAssign:ident::$op_assign:ident;)*) => { $(
-        impl $Op for Fused {
+        impl<T: $Op<Output = T>> $Op for Fused<T> {
             type Output = Self;
             #[inline(always)]
             fn $op(self, other: Self) -> Self {
                 Fused(self.0.$op(other.0))
             }
         }
-        impl $OpAssign for Fused {
+        impl<T: $OpAssign> $OpAssign for Fused<T> {
             #[inline(always)]
             fn $op_assign(&mut self, other: Self) {
                 self.0.$op_assign(other.0);
@@ -173,9 +188,9 @@ operators! {
     Div::div, DivAssign::div_assign;
 }
 
-/// `$math` has the functions of `$t`, for `$arithmetic` where there is a choice.
+/// `$wrap` makes one of `$t`.
 macro_rules! number {
-    ($Number:ident, $t:ident, $wrap:path, $math:ident $(, $arithmetic:ident)?) => {
+    ($Number:ty, $t:ident, $wrap:path) => {
         impl Number for $Number {
             const ZERO: Self = $wrap(0.0);
             const ONE: Self = $wrap(1.0);
@@ -199,23 +214,23 @@ macro_rules! number {
             }
             #[inline(always)]
             fn exp(self) -> Self {
-                $wrap(crate::math::$math::exp::<$($arithmetic)?>(self.into()))
+                $wrap(elementary::exp::<$t, Self>(self.into()))
             }
             #[inline(always)]
             fn exp_normal(self) -> Self {
-                $wrap(crate::math::$math::exp_normal::<$($arithmetic)?>(self.into()))
+                $wrap(elementary::exp_normal::<$t, Self>(self.into()))
             }
             #[inline(always)]
             fn exp_m1(self) -> Self {
-                $wrap(crate::math::$math::exp_m1::<$($arithmetic)?>(self.into()))
+                $wrap(elementary::exp_m1::<$t, Self>(self.into()))
             }
             #[inline(always)]
             fn ln(self) -> Self {
-                $wrap(crate::math::$math::ln::<$($arithmetic)?>(self.into()))
+                $wrap(elementary::ln::<$t, Self>(self.into()))
             }
             #[inline(always)]
             fn ln_1p(self) -> Self {
-                $wrap(crate::math::$math::ln_1p::<$($arithmetic)?>(self.into()))
+                $wrap(elementary::ln_1p::<$t, Self>(self.into()))
             }
             #[inline(always)]
             fn sqrt(self) -> Self {
@@ -223,24 +238,24 @@ macro_rules! number {
             }
             #[inline(always)]
             fn tanh(self) -> Self {
-                $wrap(crate::math::$math::tanh::<$($arithmetic)?>(self.into()))
+                $wrap(elementary::tanh::<$t, Self>(self.into()))
             }
             #[inline(always)]
             fn sigmoid(self) -> Self {
-                $wrap(crate::math::$math::sigmoid::<$($arithmetic)?>(self.into()))
+                $wrap(elementary::sigmoid::<$t, Self>(self.into()))
             }
             #[inline(always)]
             fn erf(self) -> Self {
-                $wrap(crate::math::$math::erf::<$($arithmetic)?>(self.into()))
+                $wrap(crate::math::$t::erf::<Self>(self.into()))
             }
             #[inline(always)]
             fn normal(self) -> (Self, Self) {
-                let (below, density) = crate::math::$math::normal::<$($arithmetic)?>(self.into());
+                let (below, density) = crate::math::$t::normal::<Self>(self.into());
                 ($wrap(below), $wrap(density))
             }
             #[inline(always)]
             fn powf(self, exponent: Self) -> Self {
-                $wrap(crate::math::$math::powf(self.into(), exponent.into()))
+                $wrap(crate::math::$t::powf(self.into(), exponent.into()))
             }
             #[inline(always)]
             fn powi(self, exponent: i32) -> Self {
@@ -290,6 +305,7 @@ macro_rules! number {
     };
 }
 
-number!(f32, f32, std::convert::identity, f32, f32);
-number!(f64, f64, std::convert::identity, f64);
-number!(Fused, f32, Fused, f32, Fused);
+number!(f32, f32, std::convert::identity);
+number!(f64, f64, std::convert::identity);
+number!(Fused<f32>, f32, Fused);
+number!(Fused<f64>, f64, Fused);

@@ -68,11 +68,11 @@ pub trait Real:
 }
 
 macro_rules! real {
-    ($t:ident, $Fused:ty) => {
+    ($t:ident) => {
         impl Real for $t {
             const NAME: &'static str = stringify!($t);
             const BYTES: usize = size_of::<$t>();
-            type Fused = $Fused;
+            type Fused = Fused<$t>;
 
             fn write_le(self, out: &mut Vec<u8>) {
                 out.extend_from_slice(&self.to_le_bytes());
@@ -84,6 +84,5 @@ macro_rules! real {
     };
 }
 
-real!(f32, Fused);
-// Its functions are the standard library's.
-real!(f64, f64);
+real!(f32);
+real!(f64);
