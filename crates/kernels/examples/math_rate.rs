@@ -1,10 +1,10 @@
-//! How fast the single-precision functions are: nanoseconds per element of a block in the first-level cache, at every
+//! How fast the elementary functions are: nanoseconds per element of a block in the first-level cache, at every
 //! SIMD level of the machine, beside a loop over the standard library's function.
 //!
 //! `cargo run --release -p chainrule-kernels --example math_rate`
 
 use chainrule_kernels::map::Unary;
-use chainrule_kernels::{simd, unary};
+use chainrule_kernels::{math, simd, unary};
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -30,32 +30,41 @@ fn rate(mut run: impl FnMut()) -> f64 {
     (0..20).map(|_| time(&mut run)).fold(f64::INFINITY, f64::min)
 }
 
-fn row<F: Unary>(name: &str, f: F, standard: fn(f32) -> f32) {
-    // Small and large arguments of both signs; logarithms see what they are made for.
-    let positive = name.starts_with("ln");
-    let argument = |i: usize| ((i * 7919) % 4001) as f32 / 200.0 - if positive { 0.0 } else { 10.0 };
-    let x: Vec<f32> = (0..BLOCK).map(|i| argument(i) + 0.001).collect();
-    let mut y = vec![0.0; BLOCK];
-    let library = rate(|| black_box(&x).iter().zip(&mut y).for_each(|(&x, y)| *y = standard(x)));
-    print!("{name:10} {library:8.3}");
-    for &level in simd::available() {
-        let ours = rate(|| f.block_f32(level, black_box(&x), black_box(&mut y)));
-        print!("   {ours:8.3} ({:5.1}x)", library / ours);
-    }
-    println!();
+/// A function's rates for one number type, beside the standard library's.
+macro_rules! row {
+    ($t:ident, $block:ident, $name:literal, $f:expr, $standard:expr) => {
+        // Small and large arguments of both signs; logarithms see what they are made for.
+        let least = if $name.starts_with("ln") { 0.001 } else { -10.0 };
+        let x: Vec<$t> = (0..BLOCK).map(|i| least + ((i * 7919) % 4001) as $t / 200.0).collect();
+        let mut y = vec![0.0; BLOCK];
+        let library = rate(|| black_box(&x).iter().zip(&mut y).for_each(|(&x, y)| *y = $standard(x)));
+        print!("{:10} {} {library:8.3}", $name, stringify!($t));
+        for &level in simd::available() {
+            let ours = rate(|| $f.$block(level, black_box(&x), black_box(&mut y)));
+            print!("   {ours:8.3} ({:5.1}x)", library / ours);
+        }
+        println!();
+    };
+}
+
+macro_rules! rows {
+    ($t:ident, $block:ident) => {
+        row!($t, $block, "exp", Exp {}, $t::exp);
+        row!($t, $block, "exp_normal", ExpNormal {}, $t::exp);
+        row!($t, $block, "exp_m1", ExpM1 {}, $t::exp_m1);
+        row!($t, $block, "ln", Ln {}, $t::ln);
+        row!($t, $block, "ln_1p", Ln1p {}, $t::ln_1p);
+        row!($t, $block, "tanh", Tanh {}, $t::tanh);
+        row!($t, $block, "sigmoid", Sigmoid {}, |x: $t| 1.0 / (1.0 + (-x).exp()));
+        // The standard library has no error function: ours, one by one.
+        row!($t, $block, "erf", Erf {}, math::$t::erf::<$t>);
+    };
 }
 
 fn main() {
-    print!("ns         library ");
+    print!("ns             library ");
     simd::available().iter().for_each(|level| print!("   {:>16}", level.name()));
     println!();
-    row("exp", Exp {}, f32::exp);
-    row("exp_normal", ExpNormal {}, f32::exp);
-    row("exp_m1", ExpM1 {}, f32::exp_m1);
-    row("ln", Ln {}, f32::ln);
-    row("ln_1p", Ln1p {}, f32::ln_1p);
-    row("tanh", Tanh {}, f32::tanh);
-    row("sigmoid", Sigmoid {}, |x| 1.0 / (1.0 + (-x).exp()));
-    // The standard library has no error function.
-    row("erf", Erf {}, |x| chainrule_kernels::math::f64::erf::<f64>(f64::from(x)) as f32);
+    rows!(f32, block_f32);
+    rows!(f64, block_f64);
 }

@@ -14,7 +14,7 @@
 pub mod columns;
 
 use crate::lanes::{self, TOGETHER};
-use crate::number::{Like, exp_normal, ln};
+use crate::number::{Like, Number, exp_normal, ln};
 use crate::simd::{self, Elementary, Kernel};
 use crate::{Real, parallel};
 
@@ -287,7 +287,7 @@ impl<T: Real> Elementary for CrossEntropy<'_, T> {
             let sums = sums(y, cols);
             divide(y, cols, sums);
             let mut logs = sums;
-            lanes::map_first(&mut logs, losses.len(), f64::ln);
+            lanes::map_first(&mut logs, losses.len(), Number::ln);
             let rows = x.chunks_exact(cols).zip(maxima).zip(logs);
             for (((x, max), ln), (&label, loss)) in rows.zip(labels.iter().zip(losses)) {
                 *loss = T::from_f64(ln - (x[label] - max).to_f64());

@@ -7,20 +7,12 @@
 //!
 //! Both series are Taylor's, long enough for the rounding to `f32` at the end.
 
-/// `1.5 * 2^52`: adding it rounds a number below `2^51` to an integer, which then stands in the lowest bits.
-const ROUND: f64 = 6_755_399_441_055_744.0;
-/// The bits of 1.
-const ONE_BITS: u64 = 1023 << 52;
+use super::elementary::Format;
 
 /// `log2 x` for a normal `x > 0`, with a relative error of `2e-12`.
 #[inline(always)]
 fn log2(x: f64) -> f64 {
-    let bits = x.to_bits();
-    // The exponent with its bias, and what is left when it is taken away.
-    let k = bits.wrapping_sub(std::f64::consts::FRAC_1_SQRT_2.to_bits()).wrapping_add(ONE_BITS) >> 52;
-    let m = f64::from_bits(bits.wrapping_sub((k << 52).wrapping_sub(ONE_BITS)));
-    // An integer below 2^52 in the lowest bits of 2^52.
-    let k = f64::from_bits(k | 0x4330_0000_0000_0000) - (4_503_599_627_370_496.0 + 1023.0);
+    let (k, m) = f64::split(x);
     let s = (m - 1.0) / (m + 1.0);
     let square = s * s;
     let mut q = 1.0 / 13.0;
@@ -37,8 +29,8 @@ fn log2(x: f64) -> f64 {
 fn exp2(t: f64) -> f64 {
     let t = if t > 200.0 { 200.0 } else { t };
     let t = if t < -200.0 { -200.0 } else { t };
-    let shifted = t + ROUND;
-    let r = (t - (shifted - ROUND)) * std::f64::consts::LN_2;
+    let shifted = t + f64::ROUND;
+    let r = (t - (shifted - f64::ROUND)) * std::f64::consts::LN_2;
     let mut q = 1.0 / 40320.0;
     q = q * r + 1.0 / 5040.0;
     q = q * r + 1.0 / 720.0;
@@ -47,13 +39,13 @@ fn exp2(t: f64) -> f64 {
     q = q * r + 1.0 / 6.0;
     q = q * r + 0.5;
     q = q * r + 1.0;
-    (q * r + 1.0) * f64::from_bits((shifted.to_bits() << 52).wrapping_add(ONE_BITS))
+    (q * r + 1.0) * f64::power_of_two(shifted)
 }
 
 /// Whether a number below `2^51` is an integer.
 #[inline(always)]
 fn is_integer(x: f64) -> bool {
-    (x + ROUND) - ROUND == x
+    (x + f64::ROUND) - f64::ROUND == x
 }
 
 /// `x^p`, as C defines it for special values. Error at most 0.51 ULP.
