@@ -34,9 +34,12 @@ impl Level {
 
     /// Whether elementary functions multiply and add in one instruction.
     pub fn is_fused(self) -> bool {
-        matches!(self, Level::Avx2 | Level::Avx512)
+        TARGET_FUSES || matches!(self, Level::Avx2 | Level::Avx512)
     }
 }
+
+/// Whether the compilation target guarantees an instruction that multiplies and adds.
+const TARGET_FUSES: bool = cfg!(any(target_arch = "aarch64", target_feature = "fma"));
 
 /// The levels that this machine can run, plainest first.
 pub fn available() -> &'static [Level] {
@@ -163,7 +166,7 @@ pub fn dispatch_at<K: Kernel>(level: Level, kernel: K) -> K::Output {
 /// A function of its own, as those of the other levels are: inlined, the work would be compiled again in each caller.
 #[inline(never)]
 pub(crate) fn portable<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run()
+    if TARGET_FUSES { kernel.run_fused() } else { kernel.run() }
 }
 
 #[cfg(target_arch = "x86_64")]

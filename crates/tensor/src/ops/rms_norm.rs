@@ -68,7 +68,7 @@ impl<T: Real> Op<T> for RmsNorm<T> {
 
 impl<T: Real> Tensor<T> {
     /// Divides the elements along the last dimensions, whose sizes are `normalized`, by the root of their mean square,
-    /// then scales them. Without a weight the scale is 1, without an `eps` that is the type's [`Real::EPSILON`].
+    /// then scales them. Without a weight the scale is 1, without an `eps` that is the type's [`Number::EPSILON`](crate::Number::EPSILON).
     ///
     /// # Panics
     /// If the last dimensions have other sizes, `normalized` is empty, or `weight` has another shape.
