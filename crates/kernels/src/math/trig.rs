@@ -13,6 +13,7 @@
 //!
 //! Source: W. Cody, W. Waite, "Software Manual for the Elementary Functions" (1980), for the reduction.
 
+use super::elementary::Format;
 use crate::Number;
 use crate::map::{Formula1, Unary, run_block1};
 use crate::simd::Level;
@@ -20,8 +21,6 @@ use std::f64::consts::{FRAC_2_PI, FRAC_PI_2};
 
 /// Up to here `n` has at most 20 bits, and its product with [`HIGH`] is exact.
 const EXACT: f32 = 1e6;
-/// `1.5 * 2^52`: adding it rounds to an integer, which then stands in the lowest bits.
-const ROUND: f64 = 6_755_399_441_055_744.0;
 /// The first 33 bits of `pi / 2`.
 const HIGH: f64 = f64::from_bits(FRAC_PI_2.to_bits() & !0xf_ffff);
 /// The rest of `pi / 2`, to the precision of two numbers.
@@ -31,8 +30,8 @@ const LOW: f64 = (FRAC_PI_2 - HIGH) + 6.123_233_995_736_766e-17;
 #[inline(always)]
 fn sin_reduced(x: f32, quarters: i64) -> f32 {
     let x = f64::from(x);
-    let shifted = x * FRAC_2_PI + ROUND;
-    let n = shifted - ROUND;
+    let shifted = x * FRAC_2_PI + f64::ROUND;
+    let n = shifted - f64::ROUND;
     let r = (x - n * HIGH) - n * LOW;
     let z = r * r;
     // A product to the last, so that the sign of zero stays.
