@@ -226,7 +226,7 @@ impl<T: Real> Pass<'_, T> {
         // SAFETY: the gates of the step are done, and nobody changes their gradients any more.
         let slopes = unsafe { first.slice((rows.len() - 1) * stride + terms) };
         let slopes = Mat::new(slopes, rows.len(), terms, stride, 1);
-        for start in units.clone().step_by(width) {
+        for start in plan::there_and_back(k, units.clone(), width) {
             let block = start / width;
             let count = (units.end - start).min(width);
             let weight = match &self.panels {

@@ -164,12 +164,12 @@ impl<T: Real> Pass<'_, T> {
         if !has_state {
             scratch.fill(T::ZERO);
         }
-        for start in units.clone().step_by(width) {
+        for start in plan::there_and_back(k, units.clone(), width) {
             let count = (units.end - start).min(width);
             if has_state {
                 // SAFETY: the step before is done, and nobody changes its states any more.
                 let h = Mat::row_major(unsafe { state_before.slice(rows.len() * hidden) }, rows.len(), hidden);
-                for gate in 0..gates {
+                for gate in plan::there_and_back(k, 0..gates, 1) {
                     self.multiply(h, start, count, gate, (&mut scratch[gate * width..], gates * width));
                 }
             }

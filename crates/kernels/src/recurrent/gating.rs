@@ -37,6 +37,9 @@ pub(super) trait Gating<T: Real> {
     unsafe fn backward<N: Like<T>>(gates: &GatesBackward<'_, T>, row: usize, at: usize, count: usize);
 }
 
+/// Rows to ask for ahead: a row's gates of a block of units are a few short runs, which the CPU does not foresee.
+const AHEAD: usize = 2;
+
 /// All units, group by group. Where the compiler knows the count, a group is a register, else a call that copies memory.
 macro_rules! in_groups {
     ($units:expr, |$at:ident, $count:ident| $work:expr) => {
@@ -72,6 +75,9 @@ impl<T: Real, C: Gating<T>> Elementary for Forward<'_, T, C> {
         for row in 0..gates.rows {
             // SAFETY: `Gates` was promised the places; the groups stay within the units.
             unsafe {
+                for block in 0..C::BLOCKS {
+                    gates.saved.ask(row + AHEAD, block * gates.hidden);
+                }
                 if !gates.passes(row, C::HAS_MEMORY) {
                     let pairs = gates.units - gates.units % (2 * LANES);
                     for at in (0..pairs).step_by(2 * LANES) {
@@ -109,6 +115,12 @@ impl<T: Real, C: Gating<T>> Elementary for Backward<'_, T, C> {
         for row in 0..gates.rows {
             // SAFETY: `GatesBackward` was promised the places; the groups stay within the units.
             unsafe {
+                for block in 0..C::BLOCKS {
+                    gates.saved.ask(row + AHEAD, block * gates.hidden);
+                    gates.slopes.ask(row + AHEAD, block * gates.hidden);
+                }
+                gates.grad.ask(row + AHEAD, 0);
+                gates.memory_before.ask(row + AHEAD, 0);
                 if !gates.passes(row, C::BLOCKS) {
                     in_groups!(0..gates.units, |at, count| C::backward::<N>(gates, row, at, count));
                 }

@@ -1,7 +1,9 @@
 //! Where the gates of a step find their numbers: rows of larger arrays, read and written a group of lanes at a time.
 
+use super::panels::block_width;
 use crate::Real;
 use crate::lanes::LANES;
+use crate::simd::prefetch;
 
 /// A group of neighboring units.
 pub(super) type Group<T> = [T; LANES];
@@ -70,6 +72,14 @@ impl<T: Real> Place<T> {
             }
         }
         group
+    }
+
+    /// Asks for a block of units in a row, which need not exist.
+    #[inline(always)]
+    pub(super) fn ask(self, row: usize, column: usize) {
+        for at in (0..block_width::<T>()).step_by(64 / T::BYTES) {
+            prefetch(self.at(row, column + at).start);
+        }
     }
 
     /// Stores the first `count` numbers of a group.

@@ -45,3 +45,11 @@ pub(super) fn for_steps<T: Real>(
         });
     }
 }
+
+/// Every `width`-th number of a range, the last one first in every other step: what a step read last, the next reads first, while the
+/// caches still hold it. Weights read in the same order in each step would push out what comes next all along.
+pub(super) fn there_and_back(step: usize, range: Range<usize>, width: usize) -> impl Iterator<Item = usize> {
+    let last = range.len().div_ceil(width).saturating_sub(1);
+    let turned = step % 2 == 1;
+    range.clone().step_by(width).enumerate().map(move |(i, _)| range.start + width * if turned { last - i } else { i })
+}
