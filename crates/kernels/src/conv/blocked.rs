@@ -10,17 +10,19 @@
 //! of the input is a convolution of `g`: elements of `dx` whose place has the same remainder by the stride (a phase) are
 //! reached by the same window elements. So every sum is one row of a product, and nothing is added up in memory.
 //!
-//! Where planes are small, some samples are put together to make wide products.
+//! Where planes are small, some samples are put together to make wide products. Where many elements of windows lie in the padding, areas of
+//! the image are products of their own, without them (see `areas`).
 
 use std::ops::Range;
 
+use super::areas::{Area, Reach, Work};
 use super::planes::{Rows, Turned, inputs};
 use super::standing::{self, Standing};
 use super::windows::{ByElement, ByWindow, Windows, lay};
 use super::{Conv2d, shared::Shared, shares::Shares};
 use crate::gemm::registers::dispatch;
 use crate::gemm::{Element, Epilogue, Mat, MatsMut, Size, gemm_packed};
-use crate::{Accum, Buffer, parallel, simd};
+use crate::{Accum, Buffer, Real, parallel, simd};
 
 /// Windows of a product, at least, where samples are put together.
 const WIDE: usize = 192;
@@ -28,10 +30,10 @@ const WIDE: usize = 192;
 const STRIP: usize = 512;
 
 /// How many samples are put together, and how many blocks of them there are, of nearly the same size.
-fn blocks(geometry: &Conv2d, plane: usize) -> (usize, usize) {
-    let count = (geometry.batch * plane / WIDE).clamp(1, geometry.batch);
-    let together = geometry.batch.div_ceil(count);
-    (together, geometry.batch.div_ceil(together))
+pub(super) fn blocks(batch: usize, plane: usize) -> (usize, usize) {
+    let count = (batch * plane / WIDE).clamp(1, batch);
+    let together = batch.div_ceil(count);
+    (together, batch.div_ceil(together))
 }
 
 /// The samples of a block.
@@ -44,12 +46,141 @@ fn bases(channels: usize, distance: usize, shifts: &[usize]) -> Vec<usize> {
     (0..channels).flat_map(|c| shifts.iter().map(move |shift| c * distance + shift)).collect()
 }
 
+/// The weights of a part, and of all groups: `[group, output, term]`, or what [`standing::turned`] made of them.
+enum Weights<'a, T: Real> {
+    Given(&'a [T]),
+    Made(Buffer<T>),
+}
+
+impl<T: Real> Weights<'_, T> {
+    fn numbers(&self) -> &[T] {
+        match self {
+            Weights::Given(numbers) => numbers,
+            Weights::Made(numbers) => numbers,
+        }
+    }
+}
+
+/// Outputs that are one product: those of an area, at the same distance from each other.
+struct Part<'a, T: Real> {
+    /// The first row and column, and how far the next ones are.
+    place: [usize; 2],
+    step: [usize; 2],
+    /// Rows and columns.
+    size: [usize; 2],
+    /// Where the elements of the first window stand in the planes of a sample.
+    bases: Vec<usize>,
+    /// Where the windows of a block start, if they are read where they stand.
+    starts: Option<Vec<usize>>,
+    weights: Weights<'a, T>,
+}
+
+/// Of each window of the weights, the `chosen` ones of its `taps`: `[row, column, chosen]`, from the windows that `window` names by row
+/// and column.
+fn picked<T: Real>(
+    w: &[T],
+    taps: usize,
+    chosen: &[usize],
+    [rows, columns]: [usize; 2],
+    window: impl Fn(usize, usize) -> usize + Sync + Send,
+) -> Buffer<T> {
+    let row = columns * chosen.len();
+    let mut weights = Buffer::unspecified(rows * row);
+    parallel::for_each_chunk(&mut weights, row.max(1) * 16, |piece, weights| {
+        for (at, weights) in weights.chunks_exact_mut(row).enumerate() {
+            for (column, weights) in weights.chunks_exact_mut(chosen.len()).enumerate() {
+                let w = &w[window(piece * 16 + at, column) * taps..][..taps];
+                weights.iter_mut().zip(chosen).for_each(|(to, &tap)| *to = w[tap]);
+            }
+        }
+    });
+    weights
+}
+
+/// Planes of a group, of some samples.
+struct Planes<'a, T> {
+    numbers: &'a [T],
+    /// Numbers from sample to sample, and from row to row.
+    sample: usize,
+    pitch: usize,
+}
+
+/// The images that parts are put into.
+struct Images {
+    size: [usize; 2],
+    /// Of a group, and groups.
+    channels: usize,
+    groups: usize,
+}
+
+impl Images {
+    /// Whether a part is all of an image.
+    fn is<T: Real>(&self, part: &Part<'_, T>) -> bool {
+        part.step == [1, 1] && part.size == self.size
+    }
+
+    /// The parts of some samples' images; `image` gives a sample's channels of the group.
+    fn fill<'a, T: Element>(
+        &self,
+        parts: &[Part<'_, T>],
+        planes: &Planes<'_, T>,
+        group: usize,
+        samples: Range<usize>,
+        epilogue: Epilogue<'_, T>,
+        image: impl Fn(usize) -> &'a mut [T],
+    ) {
+        let (channels, size) = (self.channels, self.size[0] * self.size[1]);
+        // What no window reaches.
+        if parts.iter().map(|part| part.size[0] * part.size[1]).sum::<usize>() < size {
+            samples.clone().for_each(|sample| image(sample).fill(T::ZERO));
+        }
+        for part in parts {
+            let [rows, columns] = part.size;
+            let (wide, all) = (rows * columns, samples.len() * rows * columns);
+            let weights = part.weights.numbers();
+            let weights = &weights[weights.len() / self.groups * group..];
+            let product = |out: &mut [T]| {
+                if let Some(starts) = &part.starts {
+                    let windows = Standing::new(planes.numbers, &starts[..all], &part.bases);
+                    return standing::product(windows, (weights, channels), out, epilogue);
+                }
+                let shape = [samples.len(), rows, columns];
+                let windows = ByWindow(Windows::new(planes.numbers, &part.bases, shape, planes.sample, planes.pitch));
+                let size = Size { m: channels, n: all, k: part.bases.len() };
+                let weights = Mat::row_major(weights, size.m, size.k);
+                let mut out = MatsMut::row_major(out, size.m, size.n);
+                gemm_packed(simd::level(), size, |_| (weights, windows), &mut out, epilogue);
+            };
+            if self.is(part) && samples.len() == 1 {
+                product(image(samples.start));
+                continue;
+            }
+            let mut room = Buffer::unspecified(channels * all);
+            product(&mut room);
+            for (at, sample) in samples.clone().enumerate() {
+                let (from, image) = (&room[at * wide..], image(sample));
+                if self.is(part) {
+                    let size = [channels, wide];
+                    dispatch(Rows { from, pitch: all, to: image, to_pitch: wide, step: 1, size });
+                    continue;
+                }
+                for (c, to) in image.chunks_exact_mut(size).enumerate() {
+                    let from = &from[c * all..][..wide];
+                    let to = &mut to[part.place[0] * self.size[1] + part.place[1]..];
+                    let to_pitch = part.step[0] * self.size[1];
+                    dispatch(Rows { from, pitch: columns, to, to_pitch, step: part.step[1], size: part.size });
+                }
+            }
+        }
+    }
+}
+
 /// [`forward`](super::forward). Pieces: blocks of samples of a group.
 pub(super) fn forward<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], finish: super::Epilogue<'_, T>, y: &mut [T]) {
     let ([oh, ow], size) = (geometry.output(), geometry.input_plane());
-    let (group_in, group_out) = (geometry.group_in(), geometry.group_out());
-    let (plane, inner) = (oh * ow, group_in * geometry.taps());
-    let (together, count) = blocks(geometry, plane);
+    let (group_in, group_out, taps) = (geometry.group_in(), geometry.group_out(), geometry.taps());
+    let (plane, inner) = (oh * ow, group_in * taps);
+    let (together, count) = blocks(geometry.batch, plane);
     let is_padded = geometry.padding != [0, 0];
     // A stride splits rows; planes without padding need no copy to be read where they stand.
     let copies = geometry.batch * group_in * geometry.input[0] * (geometry.stride[1] - usize::from(is_padded));
@@ -59,10 +190,30 @@ pub(super) fn forward<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], finish: s
     let in_place = stands && !is_padded;
     let distance = if in_place { size } else { layout.len() };
     let sample_distance = distance * if in_place { geometry.in_channels } else { group_in };
-    let bases = bases(group_in, distance, &shifts);
-    let pace = [sample_distance, geometry.stride[0] * layout.pitch, geometry.stride[1]];
-    let starts = if stands { standing::starts([together, oh, ow], pace) } else { Vec::new() };
-    let turned = if stands { standing::turned(w, group_out, inner) } else { Buffer::unspecified(0) };
+    let pace = if stands { [geometry.stride[0] * layout.pitch, geometry.stride[1]] } else { [layout.pitch, 1] };
+    let reach = [0, 1].map(|d| Reach::forward(geometry, d));
+    let work = Work { batch: geometry.batch, together, channels: group_in, outputs: group_out, packs: !stands };
+    let part = |area: Area| {
+        let chosen: Vec<_> = (0..taps)
+            .filter(|tap| area.reaches(&reach, [tap / geometry.kernel[1], tap % geometry.kernel[1]]))
+            .collect();
+        let start = area.rows.start * pace[0] + area.columns.start * pace[1];
+        let shifts: Vec<_> = chosen.iter().map(|&tap| start + shifts[tap]).collect();
+        let mut weights = Weights::Given(w);
+        if chosen.len() < taps {
+            let some = picked(w, taps, &chosen, [geometry.out_channels, group_in], |o, c| o * group_in + c);
+            weights = Weights::Made(some);
+        }
+        let part_size = [area.rows.len(), area.columns.len()];
+        let starts = (stands && !chosen.is_empty()).then(|| {
+            weights = Weights::Made(standing::turned(weights.numbers(), group_out, group_in * chosen.len()));
+            standing::starts([together, part_size[0], part_size[1]], [sample_distance, pace[0], pace[1]])
+        });
+        let bases = bases(group_in, distance, &shifts);
+        Part { place: [area.rows.start, area.columns.start], step: [1, 1], size: part_size, bases, starts, weights }
+    };
+    let parts: Vec<_> = work.cut(&reach).0.into_iter().map(part).collect();
+    let images = Images { size: [oh, ow], channels: group_out, groups: geometry.groups };
     let y = Shared::new(y);
     parallel::for_each(count * geometry.groups, |piece| {
         let (group, samples) = (piece / count, samples(geometry, together, piece % count));
@@ -75,81 +226,73 @@ pub(super) fn forward<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], finish: s
                 &x[at * size..(at + 1) * size]
             })
         };
-        let weights = Mat::row_major(&w[group * group_out * inner..], group_out, inner);
+        let numbers = if in_place { &x[first * size..] } else { &laid[..] };
+        let planes = Planes { numbers, sample: sample_distance, pitch: layout.pitch };
         let outputs = group * group_out..(group + 1) * group_out;
-        let product = |out: &mut [T]| {
-            let epilogue = finish.of_rows(outputs.clone());
-            if stands {
-                let planes = if in_place { &x[first * size..] } else { &laid[..] };
-                let windows = Standing::new(planes, &starts[..samples.len() * plane], &bases);
-                let weights = &turned[turned.len() / geometry.groups * group..];
-                return standing::product(windows, (weights, group_out), out, epilogue);
-            }
-            let windows = Windows::new(&laid, &bases, [samples.len(), oh, ow], sample_distance, layout.pitch);
-            let size = Size { m: group_out, n: samples.len() * plane, k: inner };
-            let mut out = MatsMut::row_major(out, size.m, size.n);
-            gemm_packed(simd::level(), size, |_| (weights, ByWindow(windows)), &mut out, epilogue);
-        };
         // SAFETY: each piece has its own samples and channels, and takes one part at a time.
-        let y = |sample: usize| unsafe {
+        let image = |sample: usize| unsafe {
             y.part((sample * geometry.out_channels + outputs.start) * plane, group_out * plane)
         };
-        if samples.len() == 1 {
-            return product(y(samples.start));
-        }
-        let mut out = Buffer::unspecified(group_out * samples.len() * plane);
-        product(&mut out);
-        for (i, sample) in samples.clone().enumerate() {
-            let (pitch, size) = (samples.len() * plane, [group_out, plane]);
-            dispatch(Rows { from: &out[i * plane..], pitch, to: y(sample), to_pitch: plane, step: 1, size });
-        }
+        images.fill(&parts, &planes, group, samples, finish.of_rows(outputs.clone()), image);
     });
 }
 
-/// A phase of the gradient of the input.
-struct Phase<T: crate::Real> {
-    /// Its first row and column in the image.
-    place: [usize; 2],
-    /// Its rows and columns.
-    size: [usize; 2],
-    bases: Vec<usize>,
-    /// Where the windows of a block start, if they are read where they stand.
-    starts: Option<Vec<usize>>,
-    /// `[group, c, (o, u, v)]`, or what [`standing::turned`] made of it.
-    weights: Buffer<T>,
-}
-
-/// The phases that windows reach, for blocks of so many samples.
-fn phases<T: Element>(geometry: &Conv2d, w: &[T], together: usize) -> Vec<Phase<T>> {
+/// The parts of the gradient of the input that windows reach: areas of the phases of the stride.
+fn phases<T: Element>(geometry: &Conv2d, w: &[T], together: usize) -> Vec<Part<'static, T>> {
     let (group_in, group_out, taps) = (geometry.group_in(), geometry.group_out(), geometry.taps());
+    let Conv2d { stride, kernel, dilation, .. } = *geometry;
     let (layout, turned) = Turned::both(geometry);
-    let phase = |phase: usize| {
-        let [(i, row, rows), (j, column, columns)] = [(0, phase / geometry.stride[1]), (1, phase % geometry.stride[1])]
-            .map(|(d, p)| turned[d].inside(geometry, d, p));
-        let (chosen, shifts): (Vec<_>, Vec<_>) =
-            Turned::shifts(geometry, phase).into_iter().map(|(tap, shift)| (tap, shift + layout.shift([i, j]))).unzip();
-        let inner = group_out * chosen.len();
-        let mut weights = Buffer::unspecified(geometry.in_channels * inner);
-        parallel::for_each_chunk(&mut weights, inner.max(1) * 16, |piece, weights| {
-            for (at, weights) in weights.chunks_exact_mut(inner).enumerate() {
-                let (group, c) = ((piece * 16 + at) / group_in, (piece * 16 + at) % group_in);
-                for (o, weights) in weights.chunks_exact_mut(chosen.len()).enumerate() {
-                    let w = &w[((group * group_out + o) * group_in + c) * taps..][..taps];
-                    weights.iter_mut().zip(&chosen).for_each(|(to, &tap)| *to = w[tap]);
-                }
+    let mut parts = Vec::new();
+    for phase in 0..stride[0] * stride[1] {
+        let along = [phase / stride[1], phase % stride[1]];
+        let [(i, row, rows), (j, column, columns)] = [0, 1].map(|d| turned[d].inside(geometry, d, along[d]));
+        if rows * columns == 0 {
+            continue;
+        }
+        let shifts = Turned::shifts(geometry, phase);
+        let reach = [0, 1].map(|d| {
+            let place = |u: usize| {
+                (u * dilation[d] % stride[d] == along[d])
+                    .then(|| turned[d].place([i, j][d], u * dilation[d] / stride[d]))
+            };
+            Reach::new([rows, columns][d], 1, (0..kernel[d]).map(place), geometry.output()[d])
+        });
+        let stands = standing::Task {
+            windows: [geometry.batch, rows, columns],
+            copies: 0,
+            outputs: group_in,
+            terms: group_out * shifts.len(),
+        }
+        .stands();
+        let work = Work { batch: geometry.batch, together, channels: group_out, outputs: group_in, packs: !stands };
+        for area in work.cut(&reach).0 {
+            let here = |&(tap, _): &(usize, usize)| area.reaches(&reach, [tap / kernel[1], tap % kernel[1]]);
+            let start = layout.shift([i + area.rows.start, j + area.columns.start]);
+            let (chosen, shifts): (Vec<_>, Vec<_>) =
+                shifts.iter().filter(|at| here(at)).map(|&(tap, shift)| (tap, shift + start)).unzip();
+            if chosen.is_empty() {
+                continue;
             }
-        });
-        let bases = bases(group_out, layout.len(), &shifts);
-        let windows = [geometry.batch, rows, columns];
-        let task = standing::Task { windows, copies: 0, outputs: group_in, terms: inner };
-        let starts = task.stands().then(|| {
-            weights = standing::turned(&weights, group_in, inner);
-            standing::starts([together, rows, columns], [group_out * layout.len(), layout.pitch, 1])
-        });
-        Phase { place: [row, column], size: [rows, columns], bases, starts, weights }
-    };
-    let reached = |phase: &Phase<T>| !phase.bases.is_empty() && !phase.size.contains(&0);
-    (0..geometry.stride[0] * geometry.stride[1]).map(phase).filter(reached).collect()
+            let inner = group_out * chosen.len();
+            let mut weights = picked(w, taps, &chosen, [geometry.in_channels, group_out], |c, o| {
+                (c / group_in * group_out + o) * group_in + c % group_in
+            });
+            let size = [area.rows.len(), area.columns.len()];
+            let starts = stands.then(|| {
+                weights = standing::turned(&weights, group_in, inner);
+                standing::starts([together, size[0], size[1]], [group_out * layout.len(), layout.pitch, 1])
+            });
+            parts.push(Part {
+                place: [row + area.rows.start * stride[0], column + area.columns.start * stride[1]],
+                step: stride,
+                size,
+                bases: bases(group_out, layout.len(), &shifts),
+                starts,
+                weights: Weights::Made(weights),
+            });
+        }
+    }
+    parts
 }
 
 /// [`input_grad`](super::input_grad). Pieces: blocks of samples of a group.
@@ -159,8 +302,9 @@ pub(super) fn input_grad<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &m
     let (group_in, group_out) = (geometry.group_in(), geometry.group_out());
     let (plane, size) = (oh * ow, geometry.input_plane());
     let (layout, _) = Turned::both(geometry);
-    let (together, count) = blocks(geometry, size / (stride[0] * stride[1]));
-    let phases = phases(geometry, w, together);
+    let (together, count) = blocks(geometry.batch, size / (stride[0] * stride[1]));
+    let parts = phases(geometry, w, together);
+    let images = Images { size: input, channels: group_in, groups: geometry.groups };
     let dx = Shared::new(dx);
     parallel::for_each(count * geometry.groups, |piece| {
         let (group, samples) = (piece / count, samples(geometry, together, piece % count));
@@ -168,47 +312,12 @@ pub(super) fn input_grad<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &m
             let at = (samples.start + i / group_out) * geometry.out_channels + group * group_out + i % group_out;
             &g[at * plane..(at + 1) * plane]
         });
+        let planes = Planes { numbers: &laid, sample: group_out * layout.len(), pitch: layout.pitch };
         // SAFETY: each piece has its own samples and channels, and takes one part at a time.
         let image = |sample: usize| unsafe {
             dx.part((sample * geometry.in_channels + group * group_in) * size, group_in * size)
         };
-        if phases.len() < stride[0] * stride[1] {
-            samples.clone().for_each(|sample| image(sample).fill(T::ZERO));
-        }
-        for phase in &phases {
-            let inner = phase.bases.len();
-            let weights = &phase.weights[phase.weights.len() / geometry.groups * group..];
-            let [rows, columns] = phase.size;
-            let (wide, all) = (rows * columns, samples.len() * rows * columns);
-            let product = |out: &mut [T]| {
-                if let Some(starts) = &phase.starts {
-                    let windows = Standing::new(&laid, &starts[..all], &phase.bases);
-                    let epilogue = Epilogue::plain(Accum::Replace);
-                    return standing::product(windows, (weights, group_in), out, epilogue);
-                }
-                let (shape, sample) = ([samples.len(), rows, columns], group_out * layout.len());
-                let windows = ByWindow(Windows::new(&laid, &phase.bases, shape, sample, layout.pitch));
-                let weights = Mat::row_major(weights, group_in, inner);
-                let mut out = MatsMut::row_major(out, group_in, all);
-                let size = Size { m: group_in, n: all, k: inner };
-                let epilogue = Epilogue::plain(Accum::Replace);
-                gemm_packed(simd::level(), size, |_| (weights, windows), &mut out, epilogue);
-            };
-            if stride == [1, 1] && samples.len() == 1 {
-                product(image(samples.start));
-                continue;
-            }
-            let mut room = Buffer::unspecified(group_in * all);
-            product(&mut room);
-            for (at, sample) in samples.clone().enumerate() {
-                for (c, to) in image(sample).chunks_exact_mut(size).enumerate() {
-                    let from = &room[c * all + at * wide..][..wide];
-                    let to = &mut to[phase.place[0] * input[1] + phase.place[1]..];
-                    let (to_pitch, step) = (stride[0] * input[1], stride[1]);
-                    dispatch(Rows { from, pitch: columns, to, to_pitch, step, size: phase.size });
-                }
-            }
-        }
+        images.fill(&parts, &planes, group, samples, Epilogue::plain(Accum::Replace), image);
     });
 }
 
@@ -221,7 +330,7 @@ pub(super) fn weight_grad<T: Element>(geometry: &Conv2d, x: &[T], g: &[T], dw: &
     let (layout, shifts) = inputs(geometry);
     let strip = (STRIP / taps).clamp(1, group_in);
     let bases = bases(strip, layout.len(), &shifts);
-    let (together, count) = blocks(geometry, plane);
+    let (together, count) = blocks(geometry.batch, plane);
     let shares = Shares::new(geometry, strip, count);
     let mut partial = Buffer::unspecified(shares.count * dw.len());
     let out = Shared::new(&mut partial);

@@ -104,6 +104,11 @@ impl Turned {
             .collect()
     }
 
+    /// Which row of `g` a window element at distance `at` (`u d / s`) meets from the first row of a phase, `skip` rows on.
+    pub(super) fn place(&self, skip: usize, at: usize) -> isize {
+        (self.first + skip) as isize - at as isize
+    }
+
     /// The first number of a phase that is a row of `dx`, which row that is, and how many there are from there on.
     pub(super) fn inside(&self, geometry: &Conv2d, d: usize, phase: usize) -> (usize, usize, usize) {
         let (stride, padding) = (geometry.stride[d], geometry.padding[d]);

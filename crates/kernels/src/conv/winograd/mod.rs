@@ -38,6 +38,8 @@ mod weights;
 
 use std::ops::{Range, RangeInclusive};
 
+use super::areas::{Reach, Work};
+use super::blocked::blocks;
 use super::{Conv2d, Epilogue, beside, shared::Shared};
 use crate::gemm::registers::dispatch;
 use crate::gemm::{self, Element, MAX_LANES, Mat, gemm};
@@ -73,18 +75,20 @@ const FAR: usize = 1 << 14;
 
 /// Whether this path computes the convolution in less time than others.
 pub(super) fn serves_forward(geometry: &Conv2d) -> bool {
-    possible(geometry) && pays(geometry, &Pass::forward(geometry), IMAGES)
+    possible(geometry) && Pass::forward(geometry).pays(Pass::direct, IMAGES)
 }
 
 /// Whether this path computes the gradient of the input in less time than others.
 pub(super) fn serves_input_grad(geometry: &Conv2d) -> bool {
-    possible(geometry) && pays(geometry, &Pass::input_grad(geometry), IMAGES)
+    // Of a gradient that is smaller than the image, `scattered` multiplies each number with a window once.
+    let direct = |pass: &Pass| pass.direct().min(Pass::forward(geometry).full());
+    possible(geometry) && Pass::input_grad(geometry).pays(direct, IMAGES)
 }
 
 /// Whether this path computes the gradient of the weights in less time than others.
 pub(super) fn serves_weights(geometry: &Conv2d) -> bool {
     possible(geometry)
-        && pays(geometry, &Pass::forward(geometry), GRADIENTS)
+        && Pass::forward(geometry).pays(Pass::full, GRADIENTS)
         && (geometry.group_out() >= MAX_LANES / 2 || !beside::applies(geometry))
 }
 
@@ -97,18 +101,6 @@ fn possible(geometry: &Conv2d) -> bool {
         && geometry.dilation == [apart, apart]
         && geometry.padding.iter().all(|&p| p <= (kernel - 1) * apart)
         && geometry.padding[0] == geometry.padding[1]
-}
-
-/// Whether the multiplications that a pass saves make up for the transforms. Its products have whole registers of outer channels,
-/// and whole tiles.
-fn pays(geometry: &Conv2d, pass: &Pass, [channel, near, far]: [usize; 3]) -> bool {
-    let [height, width] = geometry.output();
-    let (inner, outer) = (padded(pass.inner), padded(pass.outer));
-    let tile = ELEMENTS * pass.inner * outer + channel * (inner + outer);
-    let weight = if pass.inner * outer < FAR { near } else { far };
-    let (batch, weights) = (pass.batch as f64, (weight * inner * outer) as f64);
-    let direct = (pass.taps() * height * width) as f64 * (pass.inner * pass.outer) as f64;
-    direct * batch >= (pass.tiles() * tile) as f64 * batch + weights
 }
 
 /// A convolution of stride 1 from `inner` to `outer` channels of a group: the forward pass, or the gradient of the input.
@@ -149,6 +141,30 @@ struct Blocks {
 }
 
 impl Pass {
+    /// Whether the multiplications that the pass saves, of those of a `direct` product of one sample, make up for the transforms. Its
+    /// products have whole registers of outer channels, and whole tiles.
+    fn pays(&self, direct: impl Fn(&Self) -> f64, [channel, near, far]: [usize; 3]) -> bool {
+        let (inner, outer) = (padded(self.inner), padded(self.outer));
+        let tile = ELEMENTS * self.inner * outer + channel * (inner + outer);
+        let weight = if self.inner * outer < FAR { near } else { far };
+        let (batch, weights) = (self.batch as f64, (weight * inner * outer) as f64);
+        direct(self) * batch >= (self.tiles() * tile) as f64 * batch + weights
+    }
+
+    /// The multiplications of all elements of all windows.
+    fn full(&self) -> f64 {
+        (self.taps() * self.output[0] * self.output[1]) as f64 * (self.inner * self.outer) as f64
+    }
+
+    /// The same, as far as a product that leaves out elements in the padding saves time.
+    fn direct(&self) -> f64 {
+        let place = |u: usize| Some((u * self.dilation) as isize - self.padding as isize);
+        let reach = [0, 1].map(|d| Reach::new(self.output[d], 1, (0..self.kernel).map(place), self.input[d]));
+        let together = blocks(self.batch, self.output[0] * self.output[1]).0;
+        let work = Work { batch: self.batch, together, channels: self.inner, outputs: self.outer, packs: true };
+        self.full() * work.cut(&reach).1
+    }
+
     /// Rows and columns of outputs of a tile.
     fn tile(&self) -> usize {
         SIDE + 1 - self.kernel
