@@ -7,6 +7,7 @@
 //! A choice reads both sides and keeps one: a NaN or an infinity on the other side leaves no trace, as it would in
 //! `m a + (1 - m) b`.
 
+use crate::simd::{self, Kernel};
 use crate::{Real, View, parallel};
 
 /// Elements that are read together.
@@ -39,6 +40,11 @@ concrete! {
     /// # Panics
     /// If the lengths differ.
     pub fn select(mask: View<'_, u8>, a: View<'_, T>, b: View<'_, T>, out: &mut [T]) = select_impl;
+    /// `out[i] = 1` where `mask[i]` is not 0, 0 elsewhere.
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    pub fn to_numbers(mask: &[u8], out: &mut [T]) = to_numbers_impl;
 }
 
 /// Elements `start..start + len` of a view, where they lie or gathered into `block`.
@@ -52,22 +58,39 @@ fn part<'a, T: Copy>(view: &View<'a, T>, start: usize, len: usize, block: &'a mu
     }
 }
 
+/// Compares the numbers of a block.
+struct Compare<'a, T> {
+    comparison: Comparison,
+    a: &'a [T],
+    b: &'a [T],
+    out: &'a mut [u8],
+}
+impl<T: Real> Kernel for Compare<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        #[inline(always)]
+        fn all<T: Real>(a: &[T], b: &[T], out: &mut [u8], holds: impl Fn(T, T) -> bool) {
+            out.iter_mut().zip(a.iter().zip(b)).for_each(|(out, (&a, &b))| *out = holds(a, b).into());
+        }
+        let Compare { comparison, a, b, out } = self;
+        match comparison {
+            Comparison::Equal => all(a, b, out, |a, b| a == b),
+            Comparison::NotEqual => all(a, b, out, |a, b| a != b),
+            Comparison::Less => all(a, b, out, |a, b| a < b),
+            Comparison::LessOrEqual => all(a, b, out, |a, b| a <= b),
+        }
+    }
+}
+
 fn compare_impl<T: Real>(comparison: Comparison, a: View<'_, T>, b: View<'_, T>, out: &mut [u8]) {
     assert!(a.len() == out.len() && b.len() == out.len(), "compare: inputs and output differ in length");
-    fn block<T: Real>(a: &[T], b: &[T], out: &mut [u8], holds: impl Fn(T, T) -> bool) {
-        out.iter_mut().zip(a.iter().zip(b)).for_each(|(out, (&a, &b))| *out = holds(a, b).into());
-    }
     parallel::for_each_chunk(out, PIECE, |piece, out| {
         let (mut block_a, mut block_b) = ([T::ZERO; BLOCK], [T::ZERO; BLOCK]);
         for (i, out) in out.chunks_mut(BLOCK).enumerate() {
             let (start, len) = (piece * PIECE + i * BLOCK, out.len());
             let (a, b) = (part(&a, start, len, &mut block_a), part(&b, start, len, &mut block_b));
-            match comparison {
-                Comparison::Equal => block(a, b, out, |a, b| a == b),
-                Comparison::NotEqual => block(a, b, out, |a, b| a != b),
-                Comparison::Less => block(a, b, out, |a, b| a < b),
-                Comparison::LessOrEqual => block(a, b, out, |a, b| a <= b),
-            }
+            simd::dispatch(Compare { comparison, a, b, out });
         }
     });
 }
@@ -85,6 +108,23 @@ fn select_impl<T: Real>(mask: View<'_, u8>, a: View<'_, T>, b: View<'_, T>, out:
                 *out = if m != 0 { a } else { b };
             }
         }
+    });
+}
+
+/// Numbers for the bytes of a piece.
+struct ToNumbers<'a, T>(&'a [u8], &'a mut [T]);
+impl<T: Real> Kernel for ToNumbers<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        self.1.iter_mut().zip(self.0).for_each(|(out, &m)| *out = if m != 0 { T::ONE } else { T::ZERO });
+    }
+}
+
+fn to_numbers_impl<T: Real>(mask: &[u8], out: &mut [T]) {
+    assert_eq!(mask.len(), out.len(), "to_numbers: the mask and the output differ in length");
+    parallel::for_each_chunk(out, PIECE, |piece, out| {
+        simd::dispatch(ToNumbers(&mask[piece * PIECE..][..out.len()], out));
     });
 }
 
@@ -116,6 +156,8 @@ mod tests {
                 select(View::new(&mask, &shape, &rows), left, right, &mut chosen);
                 let want = |i: usize| if mask[i] == 1 { at(i) } else { b[i % 201] };
                 assert!((0..n).all(|i| chosen[i].to_bits() == want(i).to_bits()), "{comparison:?}");
+                to_numbers(&mask, &mut chosen);
+                assert!((0..n).all(|i| chosen[i] == f64::from(mask[i])), "{comparison:?}");
             }
         }
     }

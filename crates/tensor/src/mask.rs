@@ -13,7 +13,7 @@
 use crate::ops::elementwise::{broadcast_shape, broadcast_strides};
 use crate::shape::Sizes;
 use crate::{Shape, Tensor};
-use chainrule_kernels::mask::{Comparison, compare};
+use chainrule_kernels::mask::{Comparison, compare, to_numbers};
 use chainrule_kernels::{Buffer, Real, View};
 use std::fmt;
 use std::ops::{BitAnd, BitOr, Not};
@@ -107,7 +107,7 @@ impl Mask {
 
     /// 1 where the mask is true, 0 elsewhere.
     pub fn to_tensor<T: Real>(&self) -> Tensor<T> {
-        Tensor::from_fn(&self.shape, |i| if self.values[i] != 0 { T::ONE } else { T::ZERO })
+        Tensor::build(self.shape.clone(), |out| to_numbers(&self.values, out))
     }
 
     #[track_caller]
