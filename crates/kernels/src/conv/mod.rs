@@ -14,8 +14,8 @@
 //! weights), `winograd` (3x3 to 5x5), `pointwise` (1x1), both without a stride, `depthwise` (one input channel to a group; `abreast` where planes
 //! are small), and the definition itself in [`reference`](mod@reference), for tests. `scattered` is the gradient of the input
 //! for windows with a stride, few windows and few channels, `beside` that of the weights for few outputs, cut as in `blocked` by
-//! `shares`. `planes`, `windows`, `standing` and `strip` lay images out for them; `areas` says where padding need not be multiplied. Where windows leave out pixels altogether, `thinned` picks
-//! those that they meet first.
+//! `shares`. `planes`, `windows`, `standing` and `strip` lay images out for them; `areas` says where padding need not be multiplied.
+//! Where windows leave out pixels altogether, `thinned` picks those that they meet first.
 
 use std::ops::Range;
 
