@@ -111,21 +111,23 @@ impl Work {
 
     /// The areas that take least time together, and how much that is of the time of the image as a whole.
     pub(super) fn cut(&self, reach: &[Reach; 2]) -> (Vec<Area>, f64) {
-        let whole = reach.each_ref().map(|reach| std::iter::once(0..reach.windows).collect::<Vec<_>>());
+        let whole = reach.each_ref().map(|reach| 0..reach.windows);
         let bands = reach.each_ref().map(Reach::bands);
-        if bands == whole {
-            let [rows, columns] = reach.each_ref().map(|reach| 0..reach.windows);
+        if bands.iter().all(|bands| bands.len() == 1) {
+            let [rows, columns] = whole;
             return (vec![Area { rows, columns }], 1.0);
         }
-        let ways = [[&whole[0], &whole[1]], [&bands[0], &whole[1]], [&whole[0], &bands[1]], [&bands[0], &bands[1]]];
+        let ([down, across], [rows, columns]) =
+            (whole.each_ref().map(std::slice::from_ref), bands.each_ref().map(|bands| &bands[..]));
+        let ways = [[down, across], [rows, across], [down, columns], [rows, columns]];
         let ways = ways.map(|[rows, columns]| {
             let pairs = rows.iter().flat_map(|rows| columns.iter().map(move |columns| (rows.clone(), columns.clone())));
             let areas: Vec<_> = pairs.map(|(rows, columns)| Area { rows, columns }).collect();
             (self.time(reach, &areas), areas)
         });
-        let whole = ways[0].0.max(1) as f64;
+        let uncut = ways[0].0.max(1) as f64;
         let (least, areas) = ways.into_iter().min_by_key(|&(time, _)| time).expect("there are some");
-        (areas, least as f64 / whole)
+        (areas, least as f64 / uncut)
     }
 }
 
