@@ -16,7 +16,7 @@ pub struct FitOptions {
     /// Samples in a batch; the last one of an epoch may have fewer.
     pub batch: usize,
     /// Whether the learning rate falls from batch to batch, on a straight line from what the optimizer has to 0 after the
-    /// last batch, or stays.
+    /// last batch, or stays. Every epoch has the same part of the line, however many batches it has.
     pub anneal: bool,
     /// The largest norm that the gradient of a batch may have, if there is one: longer gradients are shortened to it.
     pub clip: Option<f64>,
@@ -76,7 +76,8 @@ impl std::error::Error for FitError {}
 /// Trains a net for an objective: on a [`Dataset`](chainrule_data::Dataset), a classifier from inputs to logits, with the mean
 /// cross entropy; on [`Windows`](chainrule_data::Windows), a forecaster with the mean squared error.
 ///
-/// All randomness (order of the samples, dropout) comes from `rng`, so the same seed gives the same bits.
+/// All randomness (order of the samples, dropout) comes from `rng`, so the same seed gives the same bits. Afterwards, on an
+/// error too, the optimizer has the learning rates that it came with.
 ///
 /// # Errors
 /// If the loss or, in the end, a parameter becomes infinite or NaN. The net keeps what it has become.
@@ -91,14 +92,34 @@ pub fn fit<N: Module, O: Objective<N> + ?Sized>(
     rng: &mut Rng,
     progress: &mut dyn Progress,
 ) -> Result<Vec<EpochMetrics>, FitError> {
-    let mut history = Vec::new();
     let rates = rates(optimizer);
-    let mut step = 0.0;
+    let history = run(net, optimizer, &rates, data, options, rng, progress);
+    set_rates(optimizer, &rates, 1.0);
+    let history = history?;
+    // The last step's effect shows in no batch's loss.
+    let state = net.state_dict();
+    match state.iter().find(|(_, value)| value.view().iter().any(|x| !x.is_finite())) {
+        Some((name, _)) => Err(FitError::NotFinite { parameter: name.into() }),
+        None => Ok(history),
+    }
+}
+
+/// All epochs. The optimizer is left with the rates of the last step.
+fn run<N: Module, O: Objective<N> + ?Sized>(
+    net: &mut N,
+    optimizer: &mut dyn Optimizer,
+    rates: &[f64],
+    data: &O,
+    options: FitOptions,
+    rng: &mut Rng,
+    progress: &mut dyn Progress,
+) -> Result<Vec<EpochMetrics>, FitError> {
+    let mut history = Vec::new();
     for epoch in 1..=options.epochs {
         let started = Instant::now();
         let batches = data.batches(options.batch, rng);
-        progress.epoch_started(epoch, batches.len());
-        let steps = (options.epochs * batches.len()) as f64;
+        let count = batches.len();
+        progress.epoch_started(epoch, count);
         let (mut total_loss, mut hits, mut samples) = (0.0, Some(0), 0);
         for (i, batch) in batches.enumerate() {
             let outcome = data.loss(net, batch, &mut Mode::Train(rng));
@@ -112,10 +133,9 @@ pub fn fit<N: Module, O: Objective<N> + ?Sized>(
                 clip_grad_norm(&mut grads, norm);
             }
             if options.anneal {
-                set_rates(optimizer, &rates, 1.0 - step / steps);
+                set_rates(optimizer, rates, share_left((epoch, options.epochs), (i, count)));
             }
             optimizer.step(net, &grads);
-            step += 1.0;
             total_loss += value * outcome.samples as f64;
             samples += outcome.samples;
             hits = hits.zip(outcome.hits).map(|(all, new)| all + new);
@@ -131,13 +151,15 @@ pub fn fit<N: Module, O: Objective<N> + ?Sized>(
         progress.epoch_done(&metrics);
         history.push(metrics);
     }
-    set_rates(optimizer, &rates, 1.0);
-    // The last step's effect shows in no batch's loss.
-    let state = net.state_dict();
-    match state.iter().find(|(_, value)| value.view().iter().any(|x| !x.is_finite())) {
-        Some((name, _)) => Err(FitError::NotFinite { parameter: name.into() }),
-        None => Ok(history),
-    }
+    Ok(history)
+}
+
+/// How much of the way is left before a batch, counted from 0, of an epoch, counted from 1: at most 1, and more than 0. It
+/// depends on the epoch's own number of batches alone, as epochs may differ in theirs.
+fn share_left((epoch, epochs): (usize, usize), (batch, batches): (usize, usize)) -> f64 {
+    // The product of the numbers need not fit in a `usize`.
+    let (epoch, epochs, batches) = ((epoch - 1) as f64, epochs as f64, batches as f64);
+    1.0 - (epoch * batches + batch as f64) / (epochs * batches)
 }
 
 /// The learning rates of all groups.

@@ -1,10 +1,13 @@
 //! Training on a toy: two clouds of points, one class each.
 
 use chainrule_data::Dataset;
-use chainrule_layers::{Linear, Module, Relu, Sequential};
-use chainrule_optim::{Adam, Groups, Optimizer, Sgd};
-use chainrule_tensor::{Rng, Tensor};
-use chainrule_train::{EpochMetrics, FitError, FitOptions, Progress, Silent, evaluate, fit, predict_probabilities};
+use chainrule_layers::{Linear, Mode, Module, Relu, Sequential};
+use chainrule_optim::{Adam, Groups, OptimError, Optimizer, OptimizerState, Sgd};
+use chainrule_tensor::{Gradients, Rng, Tensor};
+use chainrule_train::{
+    BatchLoss, EpochMetrics, FitError, FitOptions, Objective, Progress, Silent, evaluate, fit, predict_probabilities,
+};
+use std::cell::Cell;
 
 const OPTIONS: FitOptions = FitOptions { epochs: 20, batch: 8, anneal: true, clip: None };
 
@@ -101,6 +104,89 @@ fn annealing_ends_where_it_began() {
     }
 }
 
+/// The clouds, all of them in each batch, and in each epoch as many batches as the list says. In the last one nothing is finite
+/// any more, if it is so wanted.
+struct Uneven {
+    clouds: Dataset,
+    batches: &'static [usize],
+    diverges: bool,
+    epoch: Cell<usize>,
+}
+
+impl Uneven {
+    fn new(batches: &'static [usize], diverges: bool) -> Self {
+        Uneven { clouds: clouds(), batches, diverges, epoch: Cell::new(0) }
+    }
+}
+
+impl Objective<Sequential> for Uneven {
+    type Batch = ();
+
+    fn batches<'a>(&'a self, _: usize, _: &mut Rng) -> Box<dyn ExactSizeIterator<Item = ()> + 'a> {
+        let epoch = self.epoch.replace(self.epoch.get() + 1);
+        Box::new((0..self.batches[epoch]).map(|_| ()))
+    }
+
+    fn loss(&self, net: &Sequential, (): (), mode: &mut Mode<'_>) -> BatchLoss {
+        let batch = self.clouds.batches_in_order(self.clouds.len()).next().unwrap();
+        let outcome = Objective::loss(&self.clouds, net, batch, mode);
+        let broken = self.diverges && self.epoch.get() == self.batches.len();
+        if broken { BatchLoss { loss: &outcome.loss * f32::NAN, ..outcome } } else { outcome }
+    }
+}
+
+/// Writes down the rate of each step.
+#[derive(Debug)]
+struct Watched(Sgd, Vec<f64>);
+
+impl Groups for Watched {
+    fn groups(&self) -> usize {
+        self.0.groups()
+    }
+    fn option(&self, group: usize, name: &str) -> Option<f64> {
+        self.0.option(group, name)
+    }
+    fn set_option(&mut self, group: usize, name: &str, value: f64) {
+        self.0.set_option(group, name, value);
+    }
+}
+
+impl Optimizer for Watched {
+    fn step(&mut self, model: &mut dyn Module, grads: &Gradients) {
+        self.1.push(self.0.lr());
+        self.0.step(model, grads);
+    }
+    fn state(&self) -> OptimizerState {
+        self.0.state()
+    }
+    fn load_state(&mut self, state: &OptimizerState) -> Result<(), OptimError> {
+        self.0.load_state(state)
+    }
+}
+
+#[test]
+fn the_rate_falls_evenly_through_epochs_of_uneven_length() {
+    let data = Uneven::new(&[6, 1, 2], false);
+    let options = FitOptions { epochs: 3, ..OPTIONS };
+    let mut optimizer = Watched(Sgd::new(0.1), Vec::new());
+    fit(&mut net(1), &mut optimizer, &data, options, &mut Rng::seed_from_u64(1), &mut Silent).unwrap();
+    let shares = [18, 17, 16, 15, 14, 13, 12, 6, 3].map(|eighteenths| f64::from(eighteenths) / 18.0);
+    assert_eq!(optimizer.1.len(), shares.len());
+    for (rate, share) in optimizer.1.iter().zip(shares) {
+        assert!((rate - 0.1 * share).abs() < 1e-15, "{:?}", optimizer.1);
+    }
+}
+
+#[test]
+fn the_rate_comes_back_after_a_failure() {
+    let options = FitOptions { epochs: 2, ..OPTIONS };
+    let mut optimizer = Watched(Sgd::new(0.1), Vec::new());
+    let data = Uneven::new(&[4, 4], true);
+    let failed = fit(&mut net(1), &mut optimizer, &data, options, &mut Rng::seed_from_u64(1), &mut Silent);
+    assert!(matches!(failed, Err(FitError::Diverged { epoch: 2, batch: 1, .. })), "{failed:?}");
+    assert_eq!((optimizer.1.len(), optimizer.lr()), (4, 0.1));
+}
+
 #[test]
 fn divergence_is_an_error_and_says_where() {
     let data = clouds();
@@ -124,11 +210,13 @@ fn no_number_of_epochs_is_too_large_to_begin() {
             panic!("one epoch is enough");
         }
     }
-    let options = FitOptions { epochs: usize::MAX, batch: usize::MAX, anneal: true, clip: None };
-    let begun = std::panic::catch_unwind(|| {
-        fit(&mut net(1), &mut Sgd::new(0.1), &clouds(), options, &mut Rng::seed_from_u64(1), &mut Enough)
-    });
-    assert_eq!(begun.unwrap_err().downcast_ref(), Some(&"one epoch is enough"));
+    for batch in [usize::MAX, 25] {
+        let options = FitOptions { epochs: usize::MAX, batch, anneal: true, clip: None };
+        let begun = std::panic::catch_unwind(|| {
+            fit(&mut net(1), &mut Sgd::new(0.1), &clouds(), options, &mut Rng::seed_from_u64(1), &mut Enough)
+        });
+        assert_eq!(begun.unwrap_err().downcast_ref(), Some(&"one epoch is enough"));
+    }
 }
 
 #[test]
