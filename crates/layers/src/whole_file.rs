@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Writes a file under another name in the same folder, syncs it, and renames it when it is complete. A crash leaves what
-/// was there before or the new file, never half of one.
+/// was there before or the new file, never half of one; what had been written until then stays under the other name.
 ///
 /// # Errors
 /// If `content` fails or the file cannot be written. What was there before is still there then.
@@ -15,8 +15,8 @@ pub fn write_whole(path: impl AsRef<Path>, content: impl FnOnce(&mut dyn Write) 
     let path = path.as_ref();
     let name = path.file_name();
     let name = name.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "this is no name for a file"))?;
-    let temporary = temporary_name(path, name);
-    let written = write(&temporary, content).and_then(|()| fs::rename(&temporary, path));
+    let (temporary, file) = create_temporary(path, name)?;
+    let written = write(file, content).and_then(|()| fs::rename(&temporary, path));
     if written.is_err() {
         // What is left of the attempt; that it could not be removed either would hide the cause.
         let _ = fs::remove_file(&temporary);
@@ -26,17 +26,24 @@ pub fn write_whole(path: impl AsRef<Path>, content: impl FnOnce(&mut dyn Write) 
     written
 }
 
-/// `.name.process-count.tmp` beside the target: no other save, of this process or another, uses it.
-fn temporary_name(path: &Path, name: &OsStr) -> PathBuf {
+/// A new file `.name.process-count.tmp` beside the target. The number of a process comes again, in a container always: a name
+/// that is taken belongs to another save, or to one that was killed.
+fn create_temporary(path: &Path, name: &OsStr) -> io::Result<(PathBuf, File)> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    let mut temporary = OsString::from(".");
-    temporary.push(name);
-    temporary.push(format!(".{}-{}.tmp", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
-    path.with_file_name(temporary)
+    loop {
+        let mut temporary = OsString::from(".");
+        temporary.push(name);
+        temporary.push(format!(".{}-{}.tmp", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
+        let temporary = path.with_file_name(temporary);
+        match File::create_new(&temporary) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            created => return created.map(|file| (temporary, file)),
+        }
+    }
 }
 
-fn write(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let mut file = BufWriter::new(File::create_new(path)?);
+fn write(file: File, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let mut file = BufWriter::new(file);
     content(&mut file)?;
     file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
 }
@@ -72,5 +79,18 @@ mod tests {
         write_whole(&path, |file| file.write_all(b"new")).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"new");
         assert!(write_whole(folder.path().join(".."), |_| Ok(())).is_err());
+    }
+
+    #[test]
+    fn what_a_killed_process_of_the_same_number_left_is_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notes");
+        // Other tests of this process use names as well: so many that this one has to meet some of them.
+        let name = |count| format!(".notes.{}-{count}.tmp", std::process::id());
+        let left: Vec<_> = (0..1000).map(|count| folder.path().join(name(count))).collect();
+        left.iter().for_each(|name| std::fs::write(name, "theirs").unwrap());
+        write_whole(&path, |file| file.write_all(b"ours")).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"ours");
+        assert!(left.iter().all(|name| std::fs::read(name).unwrap() == b"theirs"));
     }
 }
