@@ -8,7 +8,7 @@
 //! that of the population, divided by `n`. A feature that never varies has `std = 1`: it becomes 0 instead of dividing by
 //! 0. Sums are accumulated in f64, in the order of the samples.
 
-use ndarray::{ArrayD, CowArray, IxDyn};
+use ndarray::{ArrayD, ArrayView, ArrayView2, CowArray, Dimension, IxDyn};
 
 use crate::DataError;
 
@@ -28,7 +28,7 @@ impl Standardizer {
     #[track_caller]
     pub fn per_feature(inputs: &ArrayD<f32>) -> Self {
         assert!(!inputs.is_empty(), "Standardizer: cannot learn from inputs of shape {:?}", inputs.shape());
-        Self::learn(inputs, false)
+        Self::learn(&inputs.view(), false)
     }
 
     /// Learns one mean and one deviation for all numbers of `inputs`, whatever its shape.
@@ -38,7 +38,13 @@ impl Standardizer {
     #[track_caller]
     pub fn global(inputs: &ArrayD<f32>) -> Self {
         assert!(!inputs.is_empty(), "Standardizer: cannot learn from inputs of shape {:?}", inputs.shape());
-        Self::learn(inputs, true)
+        Self::learn(&inputs.view(), true)
+    }
+
+    /// Learns one mean and deviation for each column of values in double precision, `[n, columns]` and not empty. They are not
+    /// finite where the values are too large to be squared.
+    pub(crate) fn of_columns(values: ArrayView2<'_, f64>) -> Self {
+        Self::learn(&values, false)
     }
 
     /// The standardizer with these means and deviations, as [`mean`](Self::mean) and [`std`](Self::std) gave them: one
@@ -90,9 +96,13 @@ impl Standardizer {
 
     /// Statistics of every feature, or of all numbers pooled. Both sum by columns, side by side: one long chain of
     /// additions would wait for each of them.
-    fn learn(inputs: &ArrayD<f32>, pooled: bool) -> Self {
+    fn learn<T, D>(inputs: &ArrayView<'_, T, D>, pooled: bool) -> Self
+    where
+        T: Copy + PartialEq + Into<f64>,
+        D: Dimension,
+    {
         let features: usize = inputs.shape().iter().skip(1).product();
-        let inputs = row_major(inputs);
+        let inputs = inputs.as_standard_layout();
         let values = inputs.as_slice().expect("row-major");
         let samples = (values.len() / features) as f64;
         let average = |mut sums: Vec<f64>| {
@@ -103,10 +113,16 @@ impl Standardizer {
             sums
         };
 
-        let mean = average(column_sums(values, &vec![0.0; features], |x, _| x));
+        let mut mean = average(column_sums(values, &vec![0.0; features], |x, _| x));
+        // Rounding may carry the mean of equal numbers away from them, and what never varies would seem to.
+        let columns = mean.len();
+        for (mean, (column, &first)) in mean.iter_mut().zip(values.iter().enumerate()) {
+            if values[column..].iter().step_by(columns).all(|&x| x == first) {
+                *mean = first.into();
+            }
+        }
         let centers = if pooled { vec![mean[0]; features] } else { mean.clone() };
         let variance = average(column_sums(values, &centers, |x, center| (x - center).powi(2)));
-        // f64 adds up to 2^29 equal f32 values without rounding, so that "never varies" is an exact 0.
         let std = variance.into_iter().map(|variance| if variance == 0.0 { 1.0 } else { variance.sqrt() }).collect();
         Self { mean, std }
     }
@@ -136,11 +152,11 @@ impl Standardizer {
 }
 
 /// `sum_i term(x[i, j], centers[j])` for each column `j`, in the order of the rows.
-fn column_sums(values: &[f32], centers: &[f64], term: impl Fn(f64, f64) -> f64) -> Vec<f64> {
+fn column_sums<T: Copy + Into<f64>>(values: &[T], centers: &[f64], term: impl Fn(f64, f64) -> f64) -> Vec<f64> {
     let mut sums = vec![0.0; centers.len()];
     for row in values.chunks_exact(centers.len()) {
         for ((sum, &center), &x) in sums.iter_mut().zip(centers).zip(row) {
-            *sum += term(f64::from(x), center);
+            *sum += term(x.into(), center);
         }
     }
     sums

@@ -56,7 +56,8 @@ impl Series {
     /// Cuts the series in training and test windows, standardized by what the training part shows.
     ///
     /// # Errors
-    /// If the window, the horizon or the held-out part is 0 steps long, a season is not at least 2, or a part is too short for a single window.
+    /// If the window, the horizon or the held-out part is 0 steps long, a season is not at least 2, a part is too short for a
+    /// single window, or the training part's values are so large that their deviation is not finite.
     pub fn windows(&self, options: WindowOptions) -> Result<WindowSplit, DataError> {
         let WindowOptions { window, horizon, held_out, season } = options;
         let fail = |problem: String| Err(DataError::Series { series: self.name().into(), problem });
@@ -82,7 +83,7 @@ impl Series {
                 "a horizon of {horizon} does not fit in the {held_out} held-out steps: it needs at least as many"
             ));
         }
-        let scale = self.scale(train_steps);
+        let scale = self.scale(train_steps)?;
         let cut = |steps| self.windows_at(steps, options, &scale);
         Ok(WindowSplit {
             train: cut(window..train_steps - horizon + 1),
@@ -108,9 +109,16 @@ impl Series {
     }
 
     /// The mean and deviation of each column over the first steps.
-    fn scale(&self, steps: usize) -> Standardizer {
-        let known = self.values().slice(s![..steps, ..]).mapv(|x| x as f32);
-        Standardizer::per_feature(&known.into_dyn())
+    fn scale(&self, steps: usize) -> Result<Standardizer, DataError> {
+        let scale = Standardizer::of_columns(self.values().slice(s![..steps, ..]));
+        // Squares may overflow where the values do not.
+        match scale.mean().iter().zip(scale.std()).position(|(mean, std)| !(mean.is_finite() && std.is_finite())) {
+            Some(column) => {
+                let problem = format!("the values of {:?} are too large to be standardized", self.columns()[column]);
+                Err(DataError::Series { series: self.name().into(), problem })
+            }
+            None => Ok(scale),
+        }
     }
 
     /// The features `[window, features]` of the steps before a step, which may be the first after the end.
@@ -220,6 +228,28 @@ mod tests {
         let (a, b) = (series.windows(options).unwrap(), changed.windows(options).unwrap());
         assert_eq!((a.train, a.scale), (b.train, b.scale));
         assert_ne!(a.test, b.test);
+    }
+
+    #[test]
+    fn the_scale_is_learned_in_double_precision() {
+        let options = WindowOptions { window: 3, horizon: 2, held_out: 4, season: None };
+        // In single precision neighbors near 1e12 are 65536 apart, and nothing is above 3.4e38.
+        for (start, step) in [(1e12, 1e4), (1e39, 1e37), (0.0, 1e-42)] {
+            let values = (0..20).map(|i| start + step * f64::from(i)).collect();
+            let split = Series::of_one("toy", values).unwrap().windows(options).unwrap();
+            let plain = counting(20).windows(options).unwrap();
+            assert!((split.scale.std()[0] / step - plain.scale.std()[0]).abs() < 1e-9, "{:?}", split.scale);
+            assert!((split.train.inputs - plain.train.inputs).iter().all(|difference| difference.abs() < 1e-5));
+        }
+        // No multiple of 0.1 is a double: their sum is rounded.
+        let flat = Series::of_one("toy", vec![0.1; 20]).unwrap().windows(options).unwrap();
+        assert_eq!((flat.scale.mean(), flat.scale.std()), (&[0.1][..], &[1.0][..]));
+        assert!(flat.train.inputs.iter().all(|&z| z == 0.0));
+        let huge = Series::of_one("toy", (0..20).map(|i| 1e300 * f64::from(i)).collect()).unwrap();
+        assert_eq!(
+            huge.windows(options).unwrap_err().to_string(),
+            "series \"toy\": the values of \"toy\" are too large to be standardized"
+        );
     }
 
     #[test]
