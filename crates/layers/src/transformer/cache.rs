@@ -31,19 +31,25 @@ impl<T: Real> KvCache<T> {
     /// Takes in keys and values `[N, H, L, D]` and returns those of all tokens so far. No gradient flows through them.
     ///
     /// # Panics
-    /// If the shapes are not those of the tokens before.
+    /// If there are not as many values as keys, or the shapes are not those of the tokens before. Nothing has changed then.
     #[track_caller]
     pub fn append(&mut self, k: &Tensor<T>, v: &Tensor<T>) -> (Tensor<T>, Tensor<T>) {
-        let (start, len) = (self.len, self.len + k.shape()[2]);
-        let mut stored = self.stored.take().unwrap_or_else(|| [k, v].map(|x| Tensor::zeros(with_room(x, 0))));
-        for (stored, new) in stored.iter_mut().zip([k, v]) {
-            let room = stored.shape()[2];
+        let ranks = k.rank() == 4 && v.rank() == 4;
+        assert!(ranks, "KvCache: keys {} and values {} must be [N, H, L, D]", k.shape(), v.shape());
+        let same = k.shape()[..3] == v.shape()[..3];
+        assert!(same, "KvCache: keys {} and values {} differ in samples, heads or tokens", k.shape(), v.shape());
+        for (stored, new) in self.stored.iter().flatten().zip([k, v]) {
             assert!(
-                with_room(new, room)[..] == stored.shape()[..],
+                with_room(new, stored.shape()[2])[..] == stored.shape()[..],
                 "KvCache: {} cannot follow {}: samples, heads and features must stay the same",
                 new.shape(),
                 stored.shape()
             );
+        }
+        let (start, len) = (self.len, self.len + k.shape()[2]);
+        let mut stored = self.stored.take().unwrap_or_else(|| [k, v].map(|x| Tensor::zeros(with_room(x, 0))));
+        for (stored, new) in stored.iter_mut().zip([k, v]) {
+            let room = stored.shape()[2];
             if len > room {
                 let larger = Tensor::zeros(with_room(new, (2 * room).max(len).max(16)));
                 let old = std::mem::replace(stored, larger);
@@ -58,9 +64,8 @@ impl<T: Real> KvCache<T> {
     }
 }
 
-/// The shape of `x` with another number of tokens.
+/// The shape of `x` `[N, H, L, D]` with another number of tokens.
 fn with_room<T: Real>(x: &Tensor<T>, room: usize) -> Vec<usize> {
-    assert!(x.rank() == 4, "KvCache: keys and values {} must be [N, H, L, D]", x.shape());
     let mut shape = x.shape().to_vec();
     shape[2] = room;
     shape
@@ -94,6 +99,45 @@ mod tests {
             assert_eq!(v.to_vec(), (all * 2.0).to_vec());
             assert_eq!(cache.len(), all.shape()[2]);
         }
+    }
+
+    #[test]
+    fn what_does_not_fit_changes_nothing() {
+        let tokens = |shape: &[usize]| Tensor::<f32>::ones(shape.to_vec());
+        let one = tokens(&[2, 3, 1, 2]);
+        for filled in [false, true] {
+            for (k, v, message) in [
+                (tokens(&[2, 3]), one.clone(), "KvCache: keys [2, 3] and values [2, 3, 1, 2] must be [N, H, L, D]"),
+                (one.clone(), tokens(&[2]), "KvCache: keys [2, 3, 1, 2] and values [2] must be [N, H, L, D]"),
+                (tokens(&[2, 3, 4, 2]), one.clone(), "differ in samples, heads or tokens"),
+                (one.clone(), tokens(&[2, 3, 2, 5]), "differ in samples, heads or tokens"),
+            ] {
+                let mut cache = KvCache::new();
+                if filled {
+                    cache.append(&one, &one);
+                }
+                let refused = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| cache.append(&k, &v)));
+                let panic = refused.unwrap_err();
+                let said = panic.downcast_ref::<String>().unwrap();
+                assert!(said.contains(message), "{said}");
+                let (k, v) = cache.append(&one, &one);
+                assert!(k.shape()[2] == 1 + usize::from(filled) && cache.len() == k.shape()[2]);
+                assert!(k.to_vec().into_iter().chain(v.to_vec()).all(|x| x == 1.0));
+            }
+        }
+    }
+
+    #[test]
+    fn a_misfit_with_earlier_tokens_changes_nothing() {
+        let tokens = |shape: [usize; 4]| Tensor::<f32>::ones(shape);
+        let mut cache = KvCache::new();
+        cache.append(&tokens([2, 3, 1, 2]), &tokens([2, 3, 1, 4]));
+        // The values do not fit; the keys alone would.
+        let (k, v) = (tokens([2, 3, 1, 2]), tokens([2, 3, 1, 2]));
+        let refused = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| cache.append(&k, &v)));
+        assert!(refused.is_err() && cache.len() == 1);
+        let (k, _) = cache.append(&k, &tokens([2, 3, 1, 4]));
+        assert_eq!((k.shape()[2], k.to_vec()), (2, vec![1.0; 24]));
     }
 
     #[test]
