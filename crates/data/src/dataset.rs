@@ -65,13 +65,15 @@ impl Dataset {
 
     /// The same data set with standardized inputs.
     ///
+    /// # Errors
+    /// If a standardized input is not finite: it lies too far out in a column whose deviation is tiny.
+    ///
     /// # Panics
     /// If the standardizer was fitted on another number of features.
     #[track_caller]
-    #[must_use]
-    pub fn scaled(mut self, scale: &crate::Standardizer) -> Self {
-        self.inputs = scale.transform(&self.inputs);
-        self
+    pub fn scaled(self, scale: &crate::Standardizer) -> Result<Self, DataError> {
+        let inputs = scale.transform(&self.inputs);
+        self.with_inputs(inputs)
     }
 
     /// The name, for messages and reports.
@@ -230,6 +232,17 @@ mod tests {
     #[should_panic(expected = "select: there is no sample 3 among 3")]
     fn selects_no_sample_that_is_not_there() {
         Dataset::new("toy", counting(&[3, 2]), vec![1, 0, 1], ["a", "b"]).unwrap().select(&[0, 3]);
+    }
+
+    #[test]
+    fn what_scaling_makes_infinite_is_refused() {
+        let data = Dataset::new("toy", counting(&[2, 2]), vec![1, 0], ["a", "b"]).unwrap();
+        let scale = |std: f64| crate::Standardizer::from_parts(vec![0.0, 1.0], vec![1.0, std]).unwrap();
+        assert_eq!(data.clone().scaled(&scale(2.0)).unwrap().inputs().as_slice().unwrap(), [0.0, 0.0, 2.0, 1.0]);
+        assert_eq!(
+            data.scaled(&scale(1e-300)).unwrap_err().to_string(),
+            "data set \"toy\": sample 1, feature 1 is inf (both count from 0)"
+        );
     }
 
     #[test]

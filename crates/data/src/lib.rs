@@ -23,10 +23,11 @@
 //! let (train, test) = digits().split(0.8, &mut rng);
 //! assert_eq!(train.len() + test.len(), 1797);
 //! let scale = Standardizer::global(train.inputs());
-//! let train = train.scaled(&scale);
+//! let train = train.scaled(&scale)?;
 //! for (inputs, labels) in train.batches(64, &mut rng) {
 //!     assert_eq!(inputs.shape(), &[labels.len(), 1, 8, 8]);
 //! }
+//! # Ok::<(), chainrule_data::DataError>(())
 //! ```
 
 mod batches;
