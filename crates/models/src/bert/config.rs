@@ -1,6 +1,7 @@
 //! [`BertConfig`]: the sizes of a BERT, in the words of Hugging Face's `config.json`.
 
 use crate::ModelError;
+use crate::error::affordable;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -80,7 +81,11 @@ impl BertConfig {
         };
         let text = std::fs::read_to_string(path).map_err(|error| refuse(error.to_string()))?;
         let config: Self = serde_json::from_str(&text).map_err(|error| refuse(error.to_string()))?;
-        config.problem().map_or(Ok(config), |problem| Err(refuse(problem)))
+        match config.check() {
+            Ok(()) => Ok(config),
+            Err(ModelError::Configuration { problem, .. }) => Err(refuse(problem)),
+            Err(error) => Err(error),
+        }
     }
 
     /// Whether these sizes make a net.
@@ -88,10 +93,34 @@ impl BertConfig {
     /// # Errors
     /// If they do not: one line that says why.
     pub fn check(&self) -> Result<(), ModelError> {
-        self.problem().map_or(Ok(()), |problem| Err(ModelError::Configuration { model: "bert", problem }))
+        self.parameters().map(drop)
     }
 
-    /// What is wrong with the sizes.
+    /// How many numbers the parameters of a [`Bert`](super::Bert) with a pooler hold, or why the sizes make no net.
+    ///
+    /// # Errors
+    /// If a size is 0, they do not fit together or are too large, or a setting is out of range.
+    pub fn parameters(&self) -> Result<usize, ModelError> {
+        if let Some(problem) = self.problem() {
+            return Err(ModelError::Configuration { model: "bert", problem });
+        }
+        let hidden = self.hidden_size;
+        let dense = |inputs: usize, outputs: usize| inputs.checked_add(1)?.checked_mul(outputs);
+        let norm = || hidden.checked_mul(2);
+        let count = || {
+            let tables =
+                self.vocab_size.checked_add(self.max_position_embeddings)?.checked_add(self.type_vocab_size)?;
+            let attention = dense(hidden, hidden)?.checked_mul(4)?.checked_add(norm()?)?;
+            let (up, down) = (dense(hidden, self.intermediate_size)?, dense(self.intermediate_size, hidden)?);
+            let layer = attention.checked_add(up)?.checked_add(down)?.checked_add(norm()?)?;
+            let embeddings = tables.checked_mul(hidden)?.checked_add(norm()?)?;
+            let layers = layer.checked_mul(self.num_hidden_layers)?;
+            embeddings.checked_add(layers)?.checked_add(dense(hidden, hidden)?)
+        };
+        affordable("bert", count())
+    }
+
+    /// What is wrong with the settings, apart from their being too large.
     fn problem(&self) -> Option<String> {
         let sizes = [
             ("vocab_size", self.vocab_size),
@@ -123,6 +152,9 @@ impl BertConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Bert;
+    use chainrule_layers::Module;
+    use chainrule_tensor::Rng;
 
     #[test]
     fn bad_sizes_are_refused() {
@@ -147,6 +179,32 @@ mod tests {
             ),
         ] {
             assert_eq!(config.check().expect_err(message).to_string(), message);
+        }
+    }
+
+    #[test]
+    fn parameters_are_counted_without_building() {
+        let config = BertConfig { vocab_size: 7, num_hidden_layers: 3, intermediate_size: 24, ..BertConfig::tiny() };
+        let bert = Bert::new(&config, &mut Rng::seed_from_u64(1)).expect("a net");
+        assert_eq!(config.parameters().expect("a number"), bert.num_parameters());
+    }
+
+    #[test]
+    fn sizes_beyond_the_memory_are_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("config.json");
+        let large = [
+            BertConfig { vocab_size: usize::MAX, ..BertConfig::default() },
+            BertConfig { vocab_size: usize::MAX / 8192, ..BertConfig::default() },
+            BertConfig { num_hidden_layers: usize::MAX, ..BertConfig::tiny() },
+            BertConfig { intermediate_size: 1 << 50, ..BertConfig::default() },
+        ];
+        for config in large {
+            std::fs::write(&path, serde_json::to_string(&config).expect("JSON")).expect("written");
+            let errors = [config.check().expect_err("too large"), BertConfig::read(&path).expect_err("too large")];
+            let [checked, read] = errors.map(|error| error.to_string());
+            assert!(checked.starts_with("bert: the sizes are too large"), "{checked}");
+            assert!(read.contains("config.json: the sizes are too large"), "{read}");
         }
     }
 
