@@ -213,17 +213,19 @@ impl LanguageModel {
     }
 }
 
-/// Writes what is whole of the pending bytes: a character may lie across tokens.
+/// Writes the pending bytes but for a last character that lacks bytes: it may lie across tokens.
 fn flush(pending: &mut Vec<u8>, write: &mut dyn FnMut(&str)) {
-    let whole = match std::str::from_utf8(pending) {
-        Ok(text) => text.len(),
-        // What no byte to come can mend is written as it is.
-        Err(error) if error.error_len().is_some() => pending.len(),
-        Err(error) => error.valid_up_to(),
-    };
-    if whole > 0 {
-        write(&String::from_utf8_lossy(&pending[..whole]));
-        pending.drain(..whole);
+    loop {
+        let done = match std::str::from_utf8(pending) {
+            Ok(text) => text.len(),
+            // What no byte to come can mend is written as the sign for it.
+            Err(error) => error.valid_up_to() + error.error_len().unwrap_or(0),
+        };
+        if done == 0 {
+            return;
+        }
+        write(&String::from_utf8_lossy(&pending[..done]));
+        pending.drain(..done);
     }
 }
 
@@ -300,6 +302,18 @@ mod tests {
         flush(&mut pending, &mut |text| written.push(text.to_string()));
         pending.extend([0xff, b'b']);
         flush(&mut pending, &mut |text| written.push(text.to_string()));
-        assert_eq!((written, pending), (vec!["a".into(), "\u{e9}".into(), "\u{fffd}b".to_string()], vec![]));
+        assert_eq!((written.concat(), pending), ("a\u{e9}\u{fffd}b".to_string(), vec![]));
+    }
+
+    #[test]
+    fn a_character_behind_a_byte_that_is_none_waits_for_its_rest() {
+        let mut written = String::new();
+        let mut pending = Vec::new();
+        // Two stray bytes, one of which begins a character that does not go on.
+        for token in [&[0xff, b'x', 0xe2, 0xff, 0xe2, 0x82][..], &[0xac, 0xc3]] {
+            pending.extend_from_slice(token);
+            flush(&mut pending, &mut |text| written.push_str(text));
+        }
+        assert_eq!((&written[..], &pending[..]), ("\u{fffd}x\u{fffd}\u{fffd}\u{20ac}", &[0xc3][..]));
     }
 }
