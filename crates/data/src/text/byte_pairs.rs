@@ -71,10 +71,10 @@ pub(super) fn train(text: &str, size: usize) -> Vec<Vec<u8>> {
         }
         counts.remove(&best);
         counts.retain(|_, count| *count > 0);
-        // Two pairs may have the same bytes; the first to be joined keeps the number.
-        if !tokens.contains(&joined) {
-            tokens.push(joined);
-        }
+        // No two pairs have the same bytes. Tokens only ever grow, so where bytes form whole tokens they always have, and pairs
+        // are joined from the left: how they are cut depends on them alone. All that are cut as this pair are joined now.
+        debug_assert!(!tokens.contains(&joined), "two pairs with the bytes {joined:?}");
+        tokens.push(joined);
     }
     tokens
 }
@@ -123,6 +123,8 @@ fn encode_part(part: &[u8], numbers: &BTreeMap<Vec<u8>, usize>) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chainrule_tensor::Rng;
+    use std::collections::BTreeSet;
 
     #[test]
     fn worked_example() {
@@ -140,6 +142,21 @@ mod tests {
     fn spaces_go_with_the_word_that_follows() {
         let cut: Vec<&[u8]> = parts("to be,  it's\n").collect();
         assert_eq!(cut, [&b"to"[..], b" be", b",", b" ", b" it's", b"\n"]);
+    }
+
+    #[test]
+    fn no_two_pairs_have_the_same_bytes() {
+        // Few letters: pairs overlap themselves and each other, and the same bytes have many neighbors.
+        let mut rng = Rng::seed_from_u64(1);
+        for letters in ["a", "aaaa ", "ab", "aab ", "abc "] {
+            for length in [20, 100, 500] {
+                let letters = letters.as_bytes();
+                let text = (0..length).map(|_| char::from(letters[rng.below(letters.len())])).collect::<String>();
+                let tokens = train(&text, 1000);
+                let distinct: BTreeSet<_> = tokens.iter().collect();
+                assert!(tokens.len() > 256 && distinct.len() == tokens.len(), "{text}");
+            }
+        }
     }
 
     #[test]
