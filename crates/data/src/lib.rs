@@ -30,6 +30,8 @@
 //! # Ok::<(), chainrule_data::DataError>(())
 //! ```
 
+#![forbid(unsafe_code)]
+
 mod batches;
 mod catalog;
 #[cfg(feature = "csv")]

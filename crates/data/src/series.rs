@@ -1,7 +1,7 @@
 //! [`Series`]: numbers measured at equal distances in time.
 
 use crate::DataError;
-use ndarray::{Array2, ArrayView1, ArrayView2, s};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
 /// A time series: one row a time step, the oldest first; one column a quantity. The first column is the target, what is to be
 /// forecast; the others, if there are any, are known up to the present and may help.
@@ -81,7 +81,7 @@ impl Series {
     #[track_caller]
     pub fn head(&self, steps: usize) -> Self {
         assert!((1..=self.len()).contains(&steps), "head: cannot take {steps} of {} steps", self.len());
-        Series { values: self.values.slice(s![..steps, ..]).to_owned(), ..self.clone() }
+        Series { values: self.values.view().split_at(Axis(0), steps).0.to_owned(), ..self.clone() }
     }
 }
 
@@ -103,6 +103,6 @@ mod tests {
         let values = Array2::from_shape_fn((3, 2), |(i, j)| (10 * i + j) as f64);
         let series = Series::new("toy", ["a", "b"], values).unwrap();
         assert_eq!((series.len(), series.target().to_vec()), (3, vec![0.0, 10.0, 20.0]));
-        assert_eq!(series.head(2).values(), series.values().slice(s![..2, ..]));
+        assert_eq!(series.head(2).values(), series.values().split_at(Axis(0), 2).0);
     }
 }

@@ -15,7 +15,7 @@
 
 use crate::{DataError, Series, Standardizer};
 use chainrule_tensor::{Rng, Tensor};
-use ndarray::{Array2, Array3, s};
+use ndarray::{Array2, Array3, Axis};
 use std::f64::consts::TAU;
 use std::ops::Range;
 
@@ -110,7 +110,7 @@ impl Series {
 
     /// The mean and deviation of each column over the first steps.
     fn scale(&self, steps: usize) -> Result<Standardizer, DataError> {
-        let scale = Standardizer::of_columns(self.values().slice(s![..steps, ..]));
+        let scale = Standardizer::of_columns(self.head(steps).values());
         // Squares may overflow where the values do not.
         match scale.mean().iter().zip(scale.std()).position(|(mean, std)| !(mean.is_finite() && std.is_finite())) {
             Some(column) => {
@@ -185,8 +185,8 @@ impl Windows {
         let size = size.min(order.len());
         (0..order.len().div_ceil(size)).map(move |batch| {
             let rows = &order[batch * size..order.len().min((batch + 1) * size)];
-            let inputs = self.inputs.select(ndarray::Axis(0), rows);
-            (inputs.into(), self.targets.select(ndarray::Axis(0), rows).into())
+            let inputs = self.inputs.select(Axis(0), rows);
+            (inputs.into(), self.targets.select(Axis(0), rows).into())
         })
     }
 }
@@ -211,7 +211,7 @@ mod tests {
         assert_eq!((split.train.steps(), split.test.steps()), (3..5, 6..9));
         let test = &split.test;
         for i in 0..3 {
-            let input: Vec<f64> = test.inputs.slice(s![i, .., 0]).iter().map(|&x| unscaled(&split, x)).collect();
+            let input: Vec<f64> = (0..3).map(|step| unscaled(&split, test.inputs[[i, step, 0]])).collect();
             let target: Vec<f64> = test.targets.row(i).iter().map(|&x| unscaled(&split, x)).collect();
             let i = i as f64;
             assert_eq!((input, target), (vec![3.0 + i, 4.0 + i, 5.0 + i], vec![6.0 + i, 7.0 + i]));
@@ -223,7 +223,7 @@ mod tests {
         let options = WindowOptions { window: 4, horizon: 3, held_out: 5, season: None };
         let series = counting(20);
         let mut values = series.values().to_owned();
-        values.slice_mut(s![15.., ..]).fill(1e9);
+        values.view_mut().split_at(Axis(0), 15).1.fill(1e9);
         let changed = Series::new("toy", ["toy"], values).unwrap();
         let (a, b) = (series.windows(options).unwrap(), changed.windows(options).unwrap());
         assert_eq!((a.train, a.scale), (b.train, b.scale));
@@ -278,7 +278,7 @@ mod tests {
         let split = counting(12).windows(options).unwrap();
         assert_eq!(split.train.inputs().shape()[2], 3);
         // The last of the steps before step 8, the first of a season, knows that a season begins.
-        let last = split.test.inputs.slice(s![0, 2, 1..]).to_vec();
+        let last = [1, 2].map(|feature| split.test.inputs[[0, 2, feature]]);
         assert!(last[0].abs() < 1e-6 && last[1] == 1.0, "{last:?}");
         let bad = counting(12).windows(WindowOptions { season: Some(1.5), ..options }).unwrap_err().to_string();
         assert_eq!(bad, "series \"toy\": a season must have at least 2 steps, got 1.5");
