@@ -48,6 +48,7 @@ mod series;
 mod source;
 mod split;
 mod text;
+mod trend;
 mod windows;
 
 pub use batches::Batches;
@@ -63,4 +64,5 @@ pub use season::season;
 pub use series::Series;
 pub use source::{DATA_VARIABLE, Loaded, TRAIN_FRACTION, load};
 pub use text::{Padded, TokenBatch, TokenStreams, Tokenization, Vocabulary, length_buckets, pad, split_tokens};
+pub use trend::Trend;
 pub use windows::{WindowOptions, WindowSplit, Windows};

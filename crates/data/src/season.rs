@@ -1,13 +1,14 @@
 //! Finding the season of a series: the strongest period of what its trend leaves.
 //!
 //! ```text
-//! r_t  = x_t minus the straight line through all x_t (least squares)
+//! r_t  = x_t minus the straight line through all x_t (see `Trend`)
 //! P(f) = (2 / n) |sum over t of r_t exp(-2 pi i f t)|^2 / sum of r_t^2
 //! ```
 //!
 //! `P(f)` is about the share of the variance that a sine wave of frequency `f` explains (the periodogram: A. Schuster, "On the
 //! investigation of hidden periodicities", 1898).
 
+use crate::Trend;
 use std::f64::consts::TAU;
 
 /// A wave that explains less is taken for noise.
@@ -17,7 +18,7 @@ const LEAST_SHARE: f64 = 0.2;
 /// least twice and whose wave explains at least a fifth of the variance around the trend.
 pub fn season(values: &[f64]) -> Option<f64> {
     let n = values.len();
-    let rest = without_trend(values);
+    let rest = Trend::of(values).rest(values);
     let total: f64 = rest.iter().map(|r| r * r).sum();
     // Below the rounding errors there is no wave.
     let scale: f64 = values.iter().map(|x| x * x).sum();
@@ -38,18 +39,6 @@ pub fn season(values: &[f64]) -> Option<f64> {
     // The wave need not fit in the series a whole number of times.
     let (share, cycles) = best(&mut (-10..=10).map(|i| (near + f64::from(i) / 20.0).max(2.0)))?;
     (share >= LEAST_SHARE).then(|| n as f64 / cycles)
-}
-
-fn without_trend(values: &[f64]) -> Vec<f64> {
-    let n = values.len() as f64;
-    let (mean, middle) = (values.iter().sum::<f64>() / n, (n - 1.0) / 2.0);
-    let (mut xt, mut tt) = (0.0, 0.0);
-    for (t, x) in values.iter().enumerate() {
-        let t = t as f64 - middle;
-        (xt, tt) = (xt + (x - mean) * t, tt + t * t);
-    }
-    let slope = if tt > 0.0 { xt / tt } else { 0.0 };
-    values.iter().enumerate().map(|(t, x)| x - mean - slope * (t as f64 - middle)).collect()
 }
 
 #[cfg(test)]

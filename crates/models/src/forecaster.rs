@@ -2,7 +2,7 @@
 
 use crate::saved::{self, ModelFile};
 use crate::{ForecastNet, ForecastNetConfig, ModelError, Normalization, Scaling};
-use chainrule_data::{Series, Standardizer, WindowOptions, WindowSplit, season};
+use chainrule_data::{Series, Standardizer, Trend, WindowOptions, WindowSplit, season};
 use chainrule_layers::{Layer, Mode};
 use chainrule_tensor::ndarray::Axis;
 use chainrule_tensor::{Rng, Tensor, no_grad};
@@ -105,7 +105,11 @@ impl Forecaster {
                 horizon,
                 hidden,
                 layers,
-                normalization: if trend(&known) >= TREND { Normalization::Window } else { Normalization::Series },
+                normalization: if Trend::of(&known).share() >= TREND {
+                    Normalization::Window
+                } else {
+                    Normalization::Series
+                },
             },
             columns: series.columns().to_vec(),
             season,
@@ -221,30 +225,5 @@ impl Forecaster {
         let mut net = config.net.build(&mut Rng::seed_from_u64(0))?;
         file.load_into(&mut net)?;
         Ok(Forecaster { config, scale, net })
-    }
-}
-
-/// The share of the variance that a straight line explains: the squared correlation with time.
-fn trend(values: &[f64]) -> f64 {
-    let n = values.len() as f64;
-    let (mean, middle) = (values.iter().sum::<f64>() / n, (n - 1.0) / 2.0);
-    let (mut xt, mut xx, mut tt) = (0.0, 0.0, 0.0);
-    for (t, x) in values.iter().enumerate() {
-        let (x, t) = (x - mean, t as f64 - middle);
-        (xt, xx, tt) = (xt + x * t, xx + x * x, tt + t * t);
-    }
-    if xx * tt > 0.0 { xt * xt / (xx * tt) } else { 0.0 }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::trend;
-
-    #[test]
-    fn lines_are_trends_and_waves_are_not() {
-        let line: Vec<f64> = (0..50).map(|t| 3.0 - f64::from(t)).collect();
-        let wave: Vec<f64> = (0..200).map(|t| f64::from(t).sin()).collect();
-        assert!((trend(&line) - 1.0).abs() < 1e-12 && trend(&wave) < 0.01);
-        assert_eq!((trend(&[2.0; 9]), trend(&[1.0]), trend(&[])), (0.0, 0.0, 0.0));
     }
 }
