@@ -11,6 +11,7 @@
 //! shift", ICLR (2022), without its learned scale.
 
 use crate::error::affordable;
+use crate::recurrence::RecurrentSizes;
 use crate::{ModelError, Recurrence, RecurrentKind};
 use chainrule_layers::{Layer, Linear, Mode, Module};
 use chainrule_tensor::{Rng, Tensor};
@@ -58,9 +59,13 @@ impl ForecastNetConfig {
         if [columns, features, window, horizon, hidden, layers].contains(&0) || columns > features {
             return fail(format!("sizes that make no net: {self:?}"));
         }
-        let total = cell.parameters(features, hidden, layers);
+        let total = cell.parameters(self.recurrent());
         let total = total.and_then(|n| n.checked_add(hidden.checked_add(1)?.checked_mul(horizon)?));
         affordable("forecaster", total)
+    }
+
+    fn recurrent(&self) -> RecurrentSizes {
+        RecurrentSizes { inputs: self.features, hidden: self.hidden, layers: self.layers, bidirectional: false }
     }
 
     /// The net with fresh weights.
@@ -70,7 +75,7 @@ impl ForecastNetConfig {
     pub fn build(&self, rng: &mut Rng) -> Result<ForecastNet, ModelError> {
         self.parameters()?;
         Ok(ForecastNet {
-            rnn: self.cell.build(self.features, self.hidden, self.layers, 0.0, rng),
+            rnn: self.cell.build(self.recurrent(), 0.0, rng),
             fc: Linear::new(self.hidden, self.horizon, rng),
             columns: self.columns,
             normalization: self.normalization,

@@ -1,7 +1,7 @@
 //! [`Recurrence`]: recurrent layers of a kind that is chosen when the program runs.
 
 use crate::ModelError;
-use chainrule_layers::{Entry, EntryMut, Gru, Layer, Lstm, LstmState, Mode, Module, Path, Rnn};
+use chainrule_layers::{Entry, EntryMut, Gru, Layer, Lstm, LstmState, Mode, Module, Path, RecurrentBuilder, Rnn};
 use chainrule_tensor::{Rng, Tensor};
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
@@ -28,27 +28,47 @@ impl RecurrentKind {
     }
 
     /// How many numbers the parameters of such layers hold; `None` if the count overflows.
-    pub(crate) fn parameters(self, inputs: usize, hidden: usize, layers: usize) -> Option<usize> {
-        let gates = [1usize, 4, 3][self as usize];
-        // Weights for the inputs and for the state, two biases.
-        let layer = |inputs: usize| gates.checked_mul(hidden)?.checked_mul(inputs.checked_add(hidden)?.checked_add(2)?);
-        layer(inputs)?.checked_add(layer(hidden)?.checked_mul(layers.checked_sub(1)?)?)
+    pub(crate) fn parameters(self, sizes: RecurrentSizes) -> Option<usize> {
+        let RecurrentSizes { inputs, hidden, layers, .. } = sizes;
+        // For each gate of each direction weights for the inputs and for the state, and two biases.
+        let gates = [1, 4, 3][self as usize] * sizes.directions();
+        let layer = |inputs: usize| hidden.checked_mul(gates)?.checked_mul(inputs.checked_add(hidden)?.checked_add(2)?);
+        layer(inputs)?.checked_add(layer(sizes.outputs()?)?.checked_mul(layers.checked_sub(1)?)?)
     }
 
     /// Layers of this kind, one above the other, with fresh weights. Between them, in training, a unit is dropped with
     /// probability `dropout`.
-    pub(crate) fn build(self, inputs: usize, hidden: usize, layers: usize, dropout: f64, rng: &mut Rng) -> Recurrence {
+    pub(crate) fn build(self, sizes: RecurrentSizes, dropout: f64, rng: &mut Rng) -> Recurrence {
         match self {
-            RecurrentKind::Rnn => {
-                Recurrence::Rnn(Rnn::builder(inputs, hidden).layers(layers).dropout(dropout).build(rng))
-            }
-            RecurrentKind::Lstm => {
-                Recurrence::Lstm(Lstm::builder(inputs, hidden).layers(layers).dropout(dropout).build(rng))
-            }
-            RecurrentKind::Gru => {
-                Recurrence::Gru(Gru::builder(inputs, hidden).layers(layers).dropout(dropout).build(rng))
-            }
+            RecurrentKind::Rnn => Recurrence::Rnn(sizes.of(Rnn::builder).dropout(dropout).build(rng)),
+            RecurrentKind::Lstm => Recurrence::Lstm(sizes.of(Lstm::builder).dropout(dropout).build(rng)),
+            RecurrentKind::Gru => Recurrence::Gru(sizes.of(Gru::builder).dropout(dropout).build(rng)),
         }
+    }
+}
+
+/// The sizes of recurrent layers that stand on top of each other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RecurrentSizes {
+    pub(crate) inputs: usize,
+    /// The units of each layer in each direction.
+    pub(crate) hidden: usize,
+    pub(crate) layers: usize,
+    pub(crate) bidirectional: bool,
+}
+
+impl RecurrentSizes {
+    fn directions(self) -> usize {
+        1 + usize::from(self.bidirectional)
+    }
+
+    /// How many outputs a step has; `None` if the number overflows.
+    pub(crate) fn outputs(self) -> Option<usize> {
+        self.hidden.checked_mul(self.directions())
+    }
+
+    fn of<M>(self, builder: impl FnOnce(usize, usize) -> RecurrentBuilder<M>) -> RecurrentBuilder<M> {
+        builder(self.inputs, self.hidden).layers(self.layers).bidirectional(self.bidirectional)
     }
 }
 
@@ -64,7 +84,7 @@ impl FromStr for RecurrentKind {
     }
 }
 
-/// Recurrent layers, batch first.
+/// Recurrent layers, batch first: `[N, L, F]` to `[N, L, H]`, or `[N, L, 2 H]` where they run in both directions.
 #[derive(Clone, Debug)]
 pub enum Recurrence {
     /// See [`Rnn`].
@@ -171,12 +191,18 @@ mod tests {
         for name in RecurrentKind::NAMES {
             let kind: RecurrentKind = name.parse().unwrap();
             assert_eq!(kind.name(), name);
-            for (inputs, hidden, layers) in [(1, 1, 1), (3, 5, 1), (2, 4, 3)] {
-                let built = kind.build(inputs, hidden, layers, 0.0, rng).num_parameters();
-                assert_eq!(kind.parameters(inputs, hidden, layers), Some(built), "{name}");
+            for (inputs, hidden, layers, bidirectional) in
+                [(1, 1, 1, false), (3, 5, 1, true), (2, 4, 3, false), (2, 4, 3, true)]
+            {
+                let sizes = RecurrentSizes { inputs, hidden, layers, bidirectional };
+                let built = kind.build(sizes, 0.0, rng).num_parameters();
+                assert_eq!(kind.parameters(sizes), Some(built), "{name}, {sizes:?}");
             }
-            assert_eq!(kind.parameters(usize::MAX, 2, 1), None);
-            assert_eq!(kind.parameters(1, usize::MAX / 2, 9), None);
+            for (inputs, hidden, layers, bidirectional) in
+                [(usize::MAX, 2, 1, false), (1, usize::MAX / 2, 9, false), (1, usize::MAX / 2 + 1, 1, true)]
+            {
+                assert_eq!(kind.parameters(RecurrentSizes { inputs, hidden, layers, bidirectional }), None);
+            }
         }
         let unknown = "lsd".parse::<RecurrentKind>().unwrap_err().to_string();
         assert_eq!(unknown, "there is no model \"lsd\"; the models are rnn, lstm, gru");
@@ -186,8 +212,9 @@ mod tests {
     fn a_sequence_in_two_chunks_gives_the_same() {
         let rng = &mut Rng::seed_from_u64(1);
         let x = Tensor::randn([2, 6, 3], rng);
+        let sizes = RecurrentSizes { inputs: 3, hidden: 4, layers: 2, bidirectional: false };
         for name in RecurrentKind::NAMES {
-            let layer = name.parse::<RecurrentKind>().unwrap().build(3, 4, 2, 0.5, rng);
+            let layer = name.parse::<RecurrentKind>().unwrap().build(sizes, 0.5, rng);
             let (whole, _) = layer.forward(&x, None, &mut Mode::Eval);
             let (first, state) = layer.forward(&x.narrow(1, 0, 4), None, &mut Mode::Eval);
             let (second, _) = layer.forward(&x.narrow(1, 4, 2), Some(&state.detach()), &mut Mode::Eval);

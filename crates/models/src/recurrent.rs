@@ -7,8 +7,9 @@
 //! J. Donahue et al., "Long-term recurrent convolutional networks", CVPR 2015.
 
 use crate::cnn::{Cnn, LARGEST_OUTPUT};
+use crate::recurrence::RecurrentSizes;
 use crate::{ModelError, RecurrentKind};
-use chainrule_layers::{Dropout, Gru, Layer, Linear, Lstm, Mode, Module, RecurrentBuilder, Rnn, Sequential};
+use chainrule_layers::{Dropout, Layer, Linear, Mode, Module, Sequential};
 use chainrule_tensor::{Rng, Tensor};
 use serde::{Deserialize, Serialize};
 
@@ -37,10 +38,6 @@ impl Recurrent {
         Recurrent { input: input.to_vec(), hidden: 128, layers: 1, bidirectional: false, outputs, dropout: 0.0 }
     }
 
-    fn directions(&self) -> usize {
-        1 + usize::from(self.bidirectional)
-    }
-
     /// Steps, and the features of one.
     fn steps(&self) -> Option<(usize, usize)> {
         match self.input[..] {
@@ -48,6 +45,12 @@ impl Recurrent {
             [channels, height, width] => Some((height, channels.checked_mul(width)?)),
             _ => None,
         }
+    }
+
+    /// The sizes of the recurrent layers for so many features of a step.
+    fn sizes(&self, features: usize) -> RecurrentSizes {
+        let Recurrent { hidden, layers, bidirectional, .. } = *self;
+        RecurrentSizes { inputs: features, hidden, layers, bidirectional }
     }
 
     /// How many numbers the net's parameters hold, or why the sizes make no net.
@@ -65,14 +68,13 @@ impl Recurrent {
         }
         let count = || {
             let (steps, features) = self.steps()?;
-            let width = hidden.checked_mul(self.directions())?;
+            let sizes = self.sizes(features);
+            let width = sizes.outputs()?;
             // Few weights can run over long sequences: what that allocates is bounded too.
             let row = width.checked_mul(4)?.max(features);
             steps.checked_mul(row).filter(|&n| n <= LARGEST_OUTPUT)?;
-            let layer = |features: usize| kind.parameters(features, *hidden, 1)?.checked_mul(self.directions());
-            let upper = layer(width)?.checked_mul(layers - 1)?;
             let dense = width.checked_add(1)?.checked_mul(*outputs)?;
-            layer(features)?.checked_add(upper)?.checked_add(dense)
+            kind.parameters(sizes)?.checked_add(dense)
         };
         count().map_or_else(|| fail("the sizes are too large".into()), Ok)
     }
@@ -81,24 +83,18 @@ impl Recurrent {
     pub(crate) fn build(&self, kind: RecurrentKind, rng: &mut Rng) -> Result<Sequential, ModelError> {
         self.parameters(kind)?;
         let (_, features) = self.steps().expect("checked with the parameters");
+        let sizes = self.sizes(features);
+        let width = sizes.outputs().expect("checked with the parameters");
         let mut net = Sequential::new();
         if self.input.len() == 3 {
             net = net.named("rows", Rows);
         }
-        net = match kind {
-            RecurrentKind::Rnn => net.named("rnn", self.layers(Rnn::builder(features, self.hidden), rng)),
-            RecurrentKind::Lstm => net.named("lstm", self.layers(Lstm::builder(features, self.hidden), rng)),
-            RecurrentKind::Gru => net.named("gru", self.layers(Gru::builder(features, self.hidden), rng)),
-        };
+        net = net.named(kind.name(), kind.build(sizes, self.dropout, rng));
         net = net.named("last", LastStep { bidirectional: self.bidirectional });
         if self.dropout > 0.0 {
             net = net.named("dropout", Dropout::new(self.dropout));
         }
-        Ok(net.named("fc", Linear::new(self.hidden * self.directions(), self.outputs, rng)))
-    }
-
-    fn layers<M>(&self, builder: RecurrentBuilder<M>, rng: &mut Rng) -> M {
-        builder.layers(self.layers).bidirectional(self.bidirectional).dropout(self.dropout).build(rng)
+        Ok(net.named("fc", Linear::new(width, self.outputs, rng)))
     }
 }
 
@@ -164,8 +160,8 @@ impl CnnLstm {
     pub(crate) fn build(&self, rng: &mut Rng) -> Result<Sequential, ModelError> {
         let (_, cnn, lstm) = self.parts()?;
         let net = Sequential::new().named("frame", PerFrame { net: cnn.build_stages(rng) });
-        let lstm_layers = lstm.layers(Lstm::builder(lstm.input[1], lstm.hidden), rng);
-        let mut net = net.named("lstm", lstm_layers).named("last", LastStep { bidirectional: false });
+        let layers = RecurrentKind::Lstm.build(lstm.sizes(lstm.input[1]), lstm.dropout, rng);
+        let mut net = net.named("lstm", layers).named("last", LastStep { bidirectional: false });
         if self.dropout > 0.0 {
             net = net.named("dropout", Dropout::new(self.dropout));
         }

@@ -8,6 +8,7 @@
 //! Schlueter, H. Ney, "LSTM neural networks for language modeling", Interspeech (2012).
 
 use crate::error::affordable;
+use crate::recurrence::RecurrentSizes;
 use crate::{ModelError, Recurrence, RecurrentKind, RecurrentState};
 use chainrule_layers::{Dropout, Embedding, Layer, Linear, Mode, Module};
 use chainrule_tensor::{Rng, Tensor};
@@ -43,10 +44,14 @@ impl RecurrentLanguageNetConfig {
         }
         let total = || {
             let table = vocabulary.checked_mul(embedding)?;
-            let recurrent = cell.parameters(embedding, hidden, layers)?;
+            let recurrent = cell.parameters(self.recurrent())?;
             table.checked_add(recurrent)?.checked_add(hidden.checked_add(1)?.checked_mul(vocabulary)?)
         };
         affordable("char-lm", total())
+    }
+
+    fn recurrent(&self) -> RecurrentSizes {
+        RecurrentSizes { inputs: self.embedding, hidden: self.hidden, layers: self.layers, bidirectional: false }
     }
 
     /// The net with fresh weights.
@@ -55,10 +60,10 @@ impl RecurrentLanguageNetConfig {
     /// As [`parameters`](Self::parameters).
     pub fn build(&self, rng: &mut Rng) -> Result<RecurrentLanguageNet, ModelError> {
         self.parameters()?;
-        let &Self { cell, vocabulary, embedding, hidden, layers, dropout } = self;
+        let &Self { cell, vocabulary, embedding, hidden, dropout, .. } = self;
         Ok(RecurrentLanguageNet {
             embedding: Embedding::new(vocabulary, embedding, rng),
-            rnn: cell.build(embedding, hidden, layers, dropout, rng),
+            rnn: cell.build(self.recurrent(), dropout, rng),
             dropout: Dropout::new(dropout),
             fc: Linear::new(hidden, vocabulary, rng),
         })
