@@ -1,6 +1,6 @@
 //! Columns of numbers from CSV files.
 
-use crate::{DataError, Series};
+use crate::{DataError, Series, quoted};
 use ndarray::Array2;
 use std::path::Path;
 
@@ -82,13 +82,6 @@ fn reason(error: &csv::Error) -> String {
         csv::ErrorKind::Io(cause) => cause.to_string(),
         _ => error.to_string(),
     }
-}
-
-/// A field as it can be shown in a line: in quotes, without control characters, cut where it is long.
-fn quoted(field: &str) -> String {
-    const SHOWN: usize = 40;
-    let start: String = field.chars().take(SHOWN).collect();
-    format!("{start:?}{}", if start.len() < field.len() { ".." } else { "" })
 }
 
 #[cfg(test)]

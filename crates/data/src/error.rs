@@ -156,3 +156,10 @@ impl fmt::Display for DataError {
 }
 
 impl std::error::Error for DataError {}
+
+/// A field of a file as it can be shown in a line: in quotes, without control characters, cut where it is long.
+pub fn quoted(field: &str) -> String {
+    const SHOWN: usize = 40;
+    let start: String = field.chars().take(SHOWN).collect();
+    format!("{start:?}{}", if start.len() < field.len() { ".." } else { "" })
+}

@@ -55,7 +55,7 @@ pub use batches::Batches;
 pub use catalog::{CatalogEntry, Location, catalog};
 pub use dataset::Dataset;
 pub use embedded::{digits, iris, wine};
-pub use error::DataError;
+pub use error::{DataError, quoted};
 pub use idx::{Idx, read_idx, read_idx_shape};
 pub use mackey_glass::mackey_glass;
 pub use mnist::mnist_folder;

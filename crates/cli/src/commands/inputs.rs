@@ -1,6 +1,7 @@
 //! Inputs for prediction: CSV rows or IDX images.
 
 use crate::error::CliError;
+use chainrule::data::quoted;
 use chainrule::tensor::Tensor;
 use std::path::Path;
 
@@ -60,13 +61,6 @@ fn rows(text: &str, features: usize) -> Result<Vec<f32>, String> {
         }
     }
     if values.is_empty() { Err("there are no samples".into()) } else { Ok(values) }
-}
-
-/// A field as it can be shown in a line: in quotes, without control characters, cut where it is long.
-fn quoted(field: &str) -> String {
-    const SHOWN: usize = 40;
-    let start: String = field.chars().take(SHOWN).collect();
-    format!("{start:?}{}", if start.len() < field.len() { ".." } else { "" })
 }
 
 #[cfg(test)]
