@@ -191,8 +191,9 @@ impl fmt::Display for StateError {
 impl std::error::Error for StateError {}
 
 impl StateError {
-    /// Says which file does not fit.
-    pub(crate) fn at(self, path: &FilePath) -> Self {
+    /// Says which file does not fit, where the error does not name one.
+    #[must_use]
+    pub fn at(self, path: &FilePath) -> Self {
         match self {
             StateError::Misfit(_) => StateError::File { path: path.into(), problem: self.to_string() },
             other => other,

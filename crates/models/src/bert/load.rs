@@ -43,10 +43,7 @@ pub fn load_bert(model: &mut impl Module, path: impl AsRef<Path>) -> Result<Bert
             loaded.fresh.push(name.into());
         }
     }
-    model.load_state_dict(&state).map_err(|error| match error {
-        StateError::Misfit(_) => StateError::File { path: path.into(), problem: error.to_string() },
-        other => other,
-    })?;
+    model.load_state_dict(&state).map_err(|error| error.at(path))?;
     Ok(loaded)
 }
 
