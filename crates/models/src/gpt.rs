@@ -241,10 +241,7 @@ impl Gpt {
         assert!(end <= context, "Gpt: texts of {end} tokens are longer than the context, {context}");
         let x = self.tokens.forward(tokens, shape);
         let x = self.positions.as_ref().map_or(x.clone(), |positions| positions.forward(&x, start));
-        match mode {
-            Mode::Train(rng) if self.config.dropout > 0.0 => x.dropout(self.config.dropout, rng),
-            _ => x,
-        }
+        mode.drop_out(x, self.config.dropout)
     }
 
     fn logits(&self, x: &Tensor) -> Tensor {

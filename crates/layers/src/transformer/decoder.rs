@@ -12,7 +12,7 @@
 //! Source: A. Vaswani et al., "Attention is all you need", arXiv:1706.03762 (2017).
 
 use super::encoder::{attention, dense, feed_forward, norm};
-use super::{AttentionMasks, MultiheadAttention, TransformerOptions, drop_out};
+use super::{AttentionMasks, MultiheadAttention, TransformerOptions};
 use crate::{LayerNorm, Linear, Mode, Module};
 use chainrule_tensor::{Real, Rng, Tensor};
 
@@ -105,15 +105,15 @@ impl<T: Real> TransformerDecoderLayer<T> {
         let p = self.options.dropout;
         let gather = |x: &Tensor<T>, mode: &mut Mode<'_>| {
             let y = self.self_attn.attend_to_itself(x, masks.tgt, mode);
-            drop_out(y, p, mode)
+            mode.drop_out(y, p)
         };
         let read = |x: &Tensor<T>, mode: &mut Mode<'_>| {
             let y = self.multihead_attn.forward(x, memory, memory, masks.memory, mode);
-            drop_out(y, p, mode)
+            mode.drop_out(y, p)
         };
         let work = |x: &Tensor<T>, mode: &mut Mode<'_>| {
             let y = feed_forward(&self.linear1, &self.linear2, self.options, x, mode);
-            drop_out(y, p, mode)
+            mode.drop_out(y, p)
         };
         if self.options.norm_first {
             let x = gather(&self.norm1.forward(x), mode) + x;

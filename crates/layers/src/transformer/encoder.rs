@@ -12,7 +12,7 @@
 //! Sources: A. Vaswani et al., "Attention is all you need", arXiv:1706.03762 (2017); R. Xiong et al., "On layer
 //! normalization in the transformer architecture", arXiv:2002.04745 (2020), for pre-norm.
 
-use super::{AttentionMasks, KvCache, MultiheadAttention, TransformerOptions, drop_out};
+use super::{AttentionMasks, KvCache, MultiheadAttention, TransformerOptions};
 use crate::{LayerNorm, Linear, Mode, Module};
 use chainrule_tensor::{Real, Rng, Tensor};
 
@@ -92,14 +92,14 @@ impl<T: Real> TransformerEncoderLayer<T> {
         let p = self.options.dropout;
         if self.options.norm_first {
             let y = attend(&self.norm1.forward(x), mode);
-            let x = drop_out(y, p, mode) + x;
+            let x = mode.drop_out(y, p) + x;
             let y = self.feed_forward(&self.norm2.forward(&x), mode);
-            drop_out(y, p, mode) + x
+            mode.drop_out(y, p) + x
         } else {
             let y = attend(x, mode);
-            let x = self.norm1.forward(&(drop_out(y, p, mode) + x));
+            let x = self.norm1.forward(&(mode.drop_out(y, p) + x));
             let y = self.feed_forward(&x, mode);
-            self.norm2.forward(&(drop_out(y, p, mode) + x))
+            self.norm2.forward(&(mode.drop_out(y, p) + x))
         }
     }
 
@@ -190,5 +190,5 @@ pub(super) fn feed_forward<T: Real>(
     mode: &mut Mode<'_>,
 ) -> Tensor<T> {
     let inner = options.activation.apply(&linear1.forward(x));
-    linear2.forward(&drop_out(inner, options.dropout, mode))
+    linear2.forward(&mode.drop_out(inner, options.dropout))
 }

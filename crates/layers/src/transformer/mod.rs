@@ -20,14 +20,3 @@ pub use encoder::{TransformerEncoder, TransformerEncoderLayer};
 pub use feed_forward::{FeedForwardActivation, SwiGlu, TransformerOptions};
 pub use multihead::{AttentionMasks, MultiheadAttention};
 pub use positions::{LearnedPositions, Rotary, SinusoidalPositions};
-
-use crate::Mode;
-use chainrule_tensor::{Real, Tensor};
-
-/// Dropout that leaves the tensor alone where there is nothing to do.
-fn drop_out<T: Real>(x: Tensor<T>, p: f64, mode: &mut Mode<'_>) -> Tensor<T> {
-    match mode {
-        Mode::Train(rng) if p > 0.0 => x.dropout(p, rng),
-        _ => x,
-    }
-}

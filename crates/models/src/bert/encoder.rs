@@ -6,7 +6,7 @@
 //! pooled = tanh(dense(x of the first token))
 //! ```
 
-use super::{BertConfig, dense, drop_out, norm, table};
+use super::{BertConfig, dense, norm, table};
 use crate::ModelError;
 use chainrule_layers::{Embedding, LayerNorm, Linear, Mode, Module};
 use chainrule_tensor::ops::AttentionOptions;
@@ -197,7 +197,7 @@ impl Bert {
         let words = self.embeddings.word_embeddings.forward(input_ids, [n, l]);
         let x = words + self.embeddings.token_type_embeddings.forward(&types, [n, l]);
         let x = self.embeddings.norm.forward(&(x + self.embeddings.position_embeddings.weight.narrow(0, 0, l)));
-        let mut states = vec![drop_out(x, self.config.hidden_dropout_prob, mode)];
+        let mut states = vec![mode.drop_out(x, self.config.hidden_dropout_prob)];
         for layer in &self.encoder.layer {
             let next = self.layer(layer, &states[states.len() - 1], keep.as_ref(), mode);
             states.push(next);
@@ -225,7 +225,7 @@ impl Bert {
 
     /// A dense layer of `y`, and `x`, normalized.
     fn add(&self, output: &Output, y: &Tensor, x: &Tensor, mode: &mut Mode<'_>) -> Tensor {
-        let y = drop_out(output.dense.forward(y), self.config.hidden_dropout_prob, mode);
+        let y = mode.drop_out(output.dense.forward(y), self.config.hidden_dropout_prob);
         output.norm.forward(&(y + x))
     }
 }

@@ -1,7 +1,7 @@
 //! Heads on [`Bert`]: guessing hidden words, and sorting whole texts.
 
 use super::encoder::{Bert, BertInputs};
-use super::{BertConfig, dense, drop_out, norm};
+use super::{BertConfig, dense, norm};
 use crate::ModelError;
 use chainrule_layers::{LayerNorm, Linear, Mode, Module, Param};
 use chainrule_tensor::{Rng, Tensor};
@@ -106,6 +106,6 @@ impl BertForSequenceClassification {
     #[track_caller]
     pub fn forward(&self, inputs: BertInputs<'_>, mode: &mut Mode<'_>) -> Tensor {
         let pooled = self.bert.forward(inputs, mode).pooler_output.expect("Bert: a text has a token at least");
-        self.classifier.forward(&drop_out(pooled, self.bert.config().hidden_dropout_prob, mode))
+        self.classifier.forward(&mode.drop_out(pooled, self.bert.config().hidden_dropout_prob))
     }
 }

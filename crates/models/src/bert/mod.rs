@@ -17,7 +17,7 @@ pub use encoder::{Bert, BertInputs, BertOutput};
 pub use heads::{BertForMaskedLm, BertForSequenceClassification};
 pub use load::{BertLoaded, load_bert};
 
-use chainrule_layers::{Embedding, LayerNorm, Linear, Mode, Param, init};
+use chainrule_layers::{Embedding, LayerNorm, Linear, Param, init};
 use chainrule_tensor::{Rng, Tensor};
 
 /// A dense layer as BERT starts: normal weights, no bias.
@@ -33,11 +33,4 @@ fn table(count: usize, config: &BertConfig, rng: &mut Rng) -> Embedding {
 
 fn norm(config: &BertConfig) -> LayerNorm {
     LayerNorm { eps: config.layer_norm_eps, ..LayerNorm::new(config.hidden_size) }
-}
-
-fn drop_out(x: Tensor, p: f64, mode: &mut Mode<'_>) -> Tensor {
-    match mode {
-        Mode::Train(rng) if p > 0.0 => x.dropout(p, rng),
-        _ => x,
-    }
 }
