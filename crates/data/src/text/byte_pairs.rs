@@ -71,8 +71,9 @@ pub(super) fn train(text: &str, size: usize) -> Vec<Vec<u8>> {
         }
         counts.remove(&best);
         counts.retain(|_, count| *count > 0);
-        // No two pairs have the same bytes. Tokens only ever grow, so where bytes form whole tokens they always have, and pairs
-        // are joined from the left: how they are cut depends on them alone. All that are cut as this pair are joined now.
+        // No two pairs have the same bytes. What begins and ends with a token always has, as tokens only grow, and pairs are
+        // joined from the left: how such bytes are cut into tokens depends on them alone. Wherever they are those of `joined`
+        // they are this pair now, and one token from now on.
         debug_assert!(!tokens.contains(&joined), "two pairs with the bytes {joined:?}");
         tokens.push(joined);
     }
