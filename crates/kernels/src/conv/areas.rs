@@ -15,6 +15,7 @@
 use std::ops::Range;
 
 use super::Conv2d;
+use super::ways::Way;
 use crate::gemm::MAX_LANES;
 
 /// Which windows along one dimension have an element in the image.
@@ -87,19 +88,19 @@ pub(super) struct Work {
     pub(super) together: usize,
     pub(super) channels: usize,
     pub(super) outputs: usize,
-    /// Whether windows are packed, or read as neighbors in a register; else each is read where it stands.
-    pub(super) packs: bool,
+    pub(super) way: Way,
 }
 
 impl Work {
     /// The time of some areas, in that of a multiplication and addition.
     fn time(&self, reach: &[Reach; 2], areas: &[Area]) -> usize {
-        let &Work { batch, together, channels, outputs, packs } = self;
+        let &Work { batch, together, channels, outputs, way } = self;
         let one = |area: &Area| {
             let (rows, windows) = (area.rows.len(), area.rows.len() * area.columns.len());
             let blocks = batch.div_ceil(together);
-            let full = (together * windows).next_multiple_of(if packs { 2 * MAX_LANES } else { 1 }) * blocks;
-            let packed = if packs { 80 * batch * rows } else { 0 };
+            let tile = if way == Way::Standing { 1 } else { 2 * MAX_LANES };
+            let full = (together * windows).next_multiple_of(tile) * blocks;
+            let packed = if way == Way::Rows { 80 * batch * rows } else { 0 };
             let weights = channels * outputs * area.elements(reach);
             // Each product fetches the weights. Parts of an image are put in place, and have weights of their own.
             let apart = 40 * (weights + outputs * batch * windows) + 100_000 * blocks;
@@ -136,7 +137,7 @@ mod tests {
     use super::*;
     use crate::conv::tests::square;
 
-    const WORK: Work = Work { batch: 64, together: 64, channels: 1000, outputs: 1000, packs: false };
+    const WORK: Work = Work { batch: 64, together: 64, channels: 1000, outputs: 1000, way: Way::Standing };
 
     /// The elements of windows that are multiplied.
     fn multiplied(geometry: &Conv2d) -> usize {

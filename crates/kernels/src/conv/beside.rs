@@ -92,9 +92,12 @@ impl<T: Real> Windows<'_, T> {
 impl<T: Real> Source<T> for Windows<'_, T> {
     #[inline(always)]
     fn pack<L: Lane<Num = T>>(&self, ks: Range<usize>, lanes: Range<usize>, width: usize, panel: &mut [T]) {
-        for (row, &at) in panel.chunks_exact_mut(width).zip(&self.moves[ks]) {
-            for (to, lane) in row.iter_mut().zip(lanes.clone()) {
-                *to = self.laid[at + self.base::<L>(lane) + lane % L::LANES];
+        for (j, lane) in lanes.step_by(L::LANES).enumerate() {
+            let base = self.base::<L>(lane);
+            for (row, &at) in panel.chunks_exact_mut(width).zip(&self.moves[ks.clone()]) {
+                let (to, from) = (&mut row[j * L::LANES..][..L::LANES], &self.laid[base + at..][..L::LANES]);
+                // SAFETY: we run inside `Lane::enter`; both are whole registers.
+                unsafe { L::load(from.as_ptr()).store(to.as_mut_ptr()) };
             }
         }
     }

@@ -11,18 +11,19 @@
 //! reached by the same window elements. So every sum is one row of a product, and nothing is added up in memory.
 //!
 //! Where planes are small, some samples are put together to make wide products. Where many elements of windows lie in the padding, areas of
-//! the image are products of their own, without them (see `areas`).
+//! the image are products of their own, without them (see `areas`). What is one product, and where it goes, is in `parts`.
 
 use std::ops::Range;
 
 use super::areas::{Area, Reach, Work};
+use super::parts::{Images, Part, Steps, Weights, picked};
 use super::planes::{Rows, Turned, inputs};
-use super::standing::{self, Standing};
-use super::windows::{ByElement, ByWindow, Windows, lay};
-use super::{Conv2d, shared::Shared, shares::Shares};
-use crate::gemm::registers::dispatch;
+use super::ways::{Task, Way};
+use super::windows::{ByElement, Windows, lay};
+use super::{Conv2d, batched, shared::Shared, shares::Shares, standing};
+use crate::gemm::registers::{dispatch, lanes};
 use crate::gemm::{Element, Epilogue, Mat, MatsMut, Size, gemm_packed};
-use crate::{Accum, Buffer, Real, parallel, simd};
+use crate::{Accum, Buffer, parallel, simd};
 
 /// Windows of a product, at least, where samples are put together.
 const WIDE: usize = 192;
@@ -46,159 +47,48 @@ fn bases(channels: usize, distance: usize, shifts: &[usize]) -> Vec<usize> {
     (0..channels).flat_map(|c| shifts.iter().map(move |shift| c * distance + shift)).collect()
 }
 
-/// The weights of a part, and of all groups: `[group, output, term]`, or what [`standing::turned`] made of them.
-enum Weights<'a, T: Real> {
-    Given(&'a [T]),
-    Made(Buffer<T>),
-}
-
-impl<T: Real> Weights<'_, T> {
-    fn numbers(&self) -> &[T] {
-        match self {
-            Weights::Given(numbers) => numbers,
-            Weights::Made(numbers) => numbers,
-        }
+/// How many samples are put together, and how many blocks of them there are.
+fn cut<T: Element>(batch: usize, plane: usize, way: Way) -> (usize, usize) {
+    match way {
+        Way::Batched => (lanes::<T>(), batch.div_ceil(lanes::<T>())),
+        _ => blocks(batch, plane),
     }
 }
 
-/// Outputs that are one product: those of an area, at the same distance from each other.
-struct Part<'a, T: Real> {
-    /// The first row and column, and how far the next ones are.
-    place: [usize; 2],
-    step: [usize; 2],
-    /// Rows and columns.
-    size: [usize; 2],
-    /// Where the elements of the first window stand in the planes of a sample.
-    bases: Vec<usize>,
-    /// Where the windows of a block start, if they are read where they stand.
-    starts: Option<Vec<usize>>,
-    weights: Weights<'a, T>,
-}
-
-/// Of each window of the weights, the `chosen` ones of its `taps`: `[row, column, chosen]`, from the windows that `window` names by row
-/// and column.
-fn picked<T: Real>(
-    w: &[T],
-    taps: usize,
-    chosen: &[usize],
-    [rows, columns]: [usize; 2],
-    window: impl Fn(usize, usize) -> usize + Sync + Send,
-) -> Buffer<T> {
-    let row = columns * chosen.len();
-    let mut weights = Buffer::unspecified(rows * row);
-    parallel::for_each_chunk(&mut weights, row.max(1) * 16, |piece, weights| {
-        for (at, weights) in weights.chunks_exact_mut(row).enumerate() {
-            for (column, weights) in weights.chunks_exact_mut(chosen.len()).enumerate() {
-                let w = &w[window(piece * 16 + at, column) * taps..][..taps];
-                weights.iter_mut().zip(chosen).for_each(|(to, &tap)| *to = w[tap]);
-            }
-        }
-    });
-    weights
-}
-
-/// Planes of a group, of some samples.
-struct Planes<'a, T> {
-    numbers: &'a [T],
-    /// Numbers from sample to sample, and from row to row.
-    sample: usize,
-    pitch: usize,
-}
-
-/// The images that parts are put into.
-struct Images {
-    size: [usize; 2],
-    /// Of a group, and groups.
-    channels: usize,
-    groups: usize,
-}
-
-impl Images {
-    /// Whether a part is all of an image.
-    fn is<T: Real>(&self, part: &Part<'_, T>) -> bool {
-        part.step == [1, 1] && part.size == self.size
-    }
-
-    /// The parts of some samples' images; `image` gives a sample's channels of the group.
-    fn fill<'a, T: Element>(
-        &self,
-        parts: &[Part<'_, T>],
-        planes: &Planes<'_, T>,
-        group: usize,
-        samples: Range<usize>,
-        epilogue: Epilogue<'_, T>,
-        image: impl Fn(usize) -> &'a mut [T],
-    ) {
-        let (channels, size) = (self.channels, self.size[0] * self.size[1]);
-        // What no window reaches.
-        if parts.iter().map(|part| part.size[0] * part.size[1]).sum::<usize>() < size {
-            samples.clone().for_each(|sample| image(sample).fill(T::ZERO));
-        }
-        for part in parts {
-            let [rows, columns] = part.size;
-            let (wide, all) = (rows * columns, samples.len() * rows * columns);
-            let weights = part.weights.numbers();
-            let weights = &weights[weights.len() / self.groups * group..];
-            let product = |out: &mut [T]| {
-                if let Some(starts) = &part.starts {
-                    let windows = Standing::new(planes.numbers, &starts[..all], &part.bases);
-                    return standing::product(windows, (weights, channels), out, epilogue);
-                }
-                let shape = [samples.len(), rows, columns];
-                let windows = ByWindow(Windows::new(planes.numbers, &part.bases, shape, planes.sample, planes.pitch));
-                let size = Size { m: channels, n: all, k: part.bases.len() };
-                let weights = Mat::row_major(weights, size.m, size.k);
-                let mut out = MatsMut::row_major(out, size.m, size.n);
-                gemm_packed(simd::level(), size, |_| (weights, windows), &mut out, epilogue);
-            };
-            if self.is(part) && samples.len() == 1 {
-                product(image(samples.start));
-                continue;
-            }
-            let mut room = Buffer::unspecified(channels * all);
-            product(&mut room);
-            for (at, sample) in samples.clone().enumerate() {
-                let (from, image) = (&room[at * wide..], image(sample));
-                if self.is(part) {
-                    let size = [channels, wide];
-                    dispatch(Rows { from, pitch: all, to: image, to_pitch: wide, step: 1, size });
-                    continue;
-                }
-                for (c, to) in image.chunks_exact_mut(size).enumerate() {
-                    let from = &from[c * all..][..wide];
-                    let to = &mut to[part.place[0] * self.size[1] + part.place[1]..];
-                    let to_pitch = part.step[0] * self.size[1];
-                    dispatch(Rows { from, pitch: columns, to, to_pitch, step: part.step[1], size: part.size });
-                }
-            }
-        }
-    }
+/// The windows of the forward pass, and the numbers of a sample's planes.
+pub(super) fn forward_task(geometry: &Conv2d) -> (Task, usize) {
+    let Conv2d { batch, input, stride, padding, groups, .. } = *geometry;
+    let ([oh, ow], group_in) = (geometry.output(), geometry.group_in());
+    // A stride splits rows; planes without padding need no copy to be read where they stand.
+    let copies = batch * group_in * input[0] * (stride[1] - usize::from(padding != [0, 0]));
+    let (windows, terms) = ([batch, oh, ow], group_in * geometry.taps());
+    (Task { groups, windows, copies, outputs: geometry.group_out(), terms }, group_in * inputs(geometry).0.len())
 }
 
 /// [`forward`](super::forward). Pieces: blocks of samples of a group.
 pub(super) fn forward<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], finish: super::Epilogue<'_, T>, y: &mut [T]) {
     let ([oh, ow], size) = (geometry.output(), geometry.input_plane());
     let (group_in, group_out, taps) = (geometry.group_in(), geometry.group_out(), geometry.taps());
-    let (plane, inner) = (oh * ow, group_in * taps);
-    let (together, count) = blocks(geometry.batch, plane);
-    let is_padded = geometry.padding != [0, 0];
-    // A stride splits rows; planes without padding need no copy to be read where they stand.
-    let copies = geometry.batch * group_in * geometry.input[0] * (geometry.stride[1] - usize::from(is_padded));
-    let task = standing::Task { windows: [geometry.batch, oh, ow], copies, outputs: group_out, terms: inner };
-    let stands = task.stands();
+    let (task, numbers) = forward_task(geometry);
+    let way = task.way::<T>(numbers);
+    let (together, count) = cut::<T>(geometry.batch, oh * ow, way);
+    let stands = way == Way::Standing;
     let (layout, shifts) = if stands { standing::inputs(geometry) } else { inputs(geometry) };
-    let in_place = stands && !is_padded;
-    let distance = if in_place { size } else { layout.len() };
-    let sample_distance = distance * if in_place { geometry.in_channels } else { group_in };
-    let pace = if stands { [geometry.stride[0] * layout.pitch, geometry.stride[1]] } else { [layout.pitch, 1] };
+    let mut steps = Steps::new::<T>(&layout, group_in, way);
+    let in_place = stands && geometry.padding == [0, 0];
+    if in_place {
+        steps = Steps { plane: size, sample: geometry.in_channels * size, ..steps };
+    }
+    let pace = if stands { geometry.stride } else { [1, 1] };
+    let pace = [pace[0] * steps.pitch, pace[1] * steps.beside];
     let reach = [0, 1].map(|d| Reach::forward(geometry, d));
-    let work = Work { batch: geometry.batch, together, channels: group_in, outputs: group_out, packs: !stands };
+    let work = Work { batch: geometry.batch, together, channels: group_in, outputs: group_out, way };
     let part = |area: Area| {
         let chosen: Vec<_> = (0..taps)
             .filter(|tap| area.reaches(&reach, [tap / geometry.kernel[1], tap % geometry.kernel[1]]))
             .collect();
         let start = area.rows.start * pace[0] + area.columns.start * pace[1];
-        let shifts: Vec<_> = chosen.iter().map(|&tap| start + shifts[tap]).collect();
+        let shifts: Vec<_> = chosen.iter().map(|&tap| start + shifts[tap] * steps.beside).collect();
         let mut weights = Weights::Given(w);
         if chosen.len() < taps {
             let some = picked(w, taps, &chosen, [geometry.out_channels, group_in], |o, c| o * group_in + c);
@@ -207,19 +97,20 @@ pub(super) fn forward<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], finish: s
         let part_size = [area.rows.len(), area.columns.len()];
         let starts = (stands && !chosen.is_empty()).then(|| {
             weights = Weights::Made(standing::turned(weights.numbers(), group_out, group_in * chosen.len()));
-            standing::starts([together, part_size[0], part_size[1]], [sample_distance, pace[0], pace[1]])
+            standing::starts([together, part_size[0], part_size[1]], [steps.sample, pace[0], pace[1]])
         });
-        let bases = bases(group_in, distance, &shifts);
+        let bases = bases(group_in, steps.plane, &shifts);
         Part { place: [area.rows.start, area.columns.start], step: [1, 1], size: part_size, bases, starts, weights }
     };
     let parts: Vec<_> = work.cut(&reach).0.into_iter().map(part).collect();
-    let images = Images { size: [oh, ow], channels: group_out, groups: geometry.groups };
-    let y = Shared::new(y);
+    let images = Images { size: [oh, ow], channels: group_out, groups: geometry.groups, numbers: Shared::new(y) };
     parallel::for_each(count * geometry.groups, |piece| {
         let (group, samples) = (piece / count, samples(geometry, together, piece % count));
         let first = samples.start * geometry.in_channels + group * group_in;
         let laid = if in_place {
             Buffer::unspecified(0)
+        } else if way == Way::Batched {
+            batched::lay(&layout, group_in, &x[first * size..], geometry.in_channels * size, samples.len())
         } else {
             lay(&layout, samples.len() * group_in, |i| {
                 let at = first + i / group_in * geometry.in_channels + i % group_in;
@@ -227,20 +118,21 @@ pub(super) fn forward<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], finish: s
             })
         };
         let numbers = if in_place { &x[first * size..] } else { &laid[..] };
-        let planes = Planes { numbers, sample: sample_distance, pitch: layout.pitch };
-        let outputs = group * group_out..(group + 1) * group_out;
-        // SAFETY: each piece has its own samples and channels, and takes one part at a time.
-        let image = |sample: usize| unsafe {
-            y.part((sample * geometry.out_channels + outputs.start) * plane, group_out * plane)
-        };
-        images.fill(&parts, &planes, group, samples, finish.of_rows(outputs.clone()), image);
+        let finish = finish.of_rows(group * group_out..(group + 1) * group_out);
+        // SAFETY: each piece has its own samples and channels.
+        unsafe { images.fill(&parts, (numbers, steps), group, samples, finish) };
     });
 }
 
 /// The parts of the gradient of the input that windows reach: areas of the phases of the stride.
-fn phases<T: Element>(geometry: &Conv2d, w: &[T], together: usize) -> Vec<Part<'static, T>> {
+fn phases<T: Element>(
+    geometry: &Conv2d,
+    w: &[T],
+    together: usize,
+    (way, steps): (Way, Steps),
+) -> Vec<Part<'static, T>> {
     let (group_in, group_out, taps) = (geometry.group_in(), geometry.group_out(), geometry.taps());
-    let Conv2d { stride, kernel, dilation, .. } = *geometry;
+    let Conv2d { stride, kernel, dilation, groups, .. } = *geometry;
     let (layout, turned) = Turned::both(geometry);
     let mut parts = Vec::new();
     for phase in 0..stride[0] * stride[1] {
@@ -257,19 +149,16 @@ fn phases<T: Element>(geometry: &Conv2d, w: &[T], together: usize) -> Vec<Part<'
             };
             Reach::new([rows, columns][d], 1, (0..kernel[d]).map(place), geometry.output()[d])
         });
-        let stands = standing::Task {
-            windows: [geometry.batch, rows, columns],
-            copies: 0,
-            outputs: group_in,
-            terms: group_out * shifts.len(),
-        }
-        .stands();
-        let work = Work { batch: geometry.batch, together, channels: group_out, outputs: group_in, packs: !stands };
+        // Windows of a row and windows that are read where they stand take the same planes.
+        let windows = [geometry.batch, rows, columns];
+        let task = Task { groups, windows, copies: 0, outputs: group_in, terms: group_out * shifts.len() };
+        let way = if way == Way::Batched { way } else { task.one_by_one() };
+        let work = Work { batch: geometry.batch, together, channels: group_out, outputs: group_in, way };
         for area in work.cut(&reach).0 {
             let here = |&(tap, _): &(usize, usize)| area.reaches(&reach, [tap / kernel[1], tap % kernel[1]]);
             let start = layout.shift([i + area.rows.start, j + area.columns.start]);
-            let (chosen, shifts): (Vec<_>, Vec<_>) =
-                shifts.iter().filter(|at| here(at)).map(|&(tap, shift)| (tap, shift + start)).unzip();
+            let place = |&(tap, shift): &(usize, usize)| (tap, (shift + start) * steps.beside);
+            let (chosen, shifts): (Vec<_>, Vec<_>) = shifts.iter().filter(|at| here(at)).map(place).unzip();
             if chosen.is_empty() {
                 continue;
             }
@@ -278,21 +167,30 @@ fn phases<T: Element>(geometry: &Conv2d, w: &[T], together: usize) -> Vec<Part<'
                 (c / group_in * group_out + o) * group_in + c % group_in
             });
             let size = [area.rows.len(), area.columns.len()];
-            let starts = stands.then(|| {
+            let starts = (way == Way::Standing).then(|| {
                 weights = standing::turned(&weights, group_in, inner);
-                standing::starts([together, size[0], size[1]], [group_out * layout.len(), layout.pitch, 1])
+                standing::starts([together, size[0], size[1]], [steps.sample, steps.pitch, 1])
             });
             parts.push(Part {
                 place: [row + area.rows.start * stride[0], column + area.columns.start * stride[1]],
                 step: stride,
                 size,
-                bases: bases(group_out, layout.len(), &shifts),
+                bases: bases(group_out, steps.plane, &shifts),
                 starts,
                 weights: Weights::Made(weights),
             });
         }
     }
     parts
+}
+
+/// All phases together, as if each had as many elements of windows, and the numbers of a sample's planes.
+pub(super) fn input_grad_task(geometry: &Conv2d) -> (Task, usize) {
+    let Conv2d { batch, input, stride, groups, .. } = *geometry;
+    let windows = [batch, input[0] * stride[1], input[1].div_ceil(stride[1])];
+    let terms = (geometry.group_out() * geometry.taps()).div_ceil(stride[0] * stride[1]);
+    let (layout, _) = Turned::both(geometry);
+    (Task { groups, windows, copies: 0, outputs: geometry.group_in(), terms }, geometry.group_out() * layout.len())
 }
 
 /// [`input_grad`](super::input_grad). Pieces: blocks of samples of a group.
@@ -302,22 +200,25 @@ pub(super) fn input_grad<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &m
     let (group_in, group_out) = (geometry.group_in(), geometry.group_out());
     let (plane, size) = (oh * ow, geometry.input_plane());
     let (layout, _) = Turned::both(geometry);
-    let (together, count) = blocks(geometry.batch, size / (stride[0] * stride[1]));
-    let parts = phases(geometry, w, together);
-    let images = Images { size: input, channels: group_in, groups: geometry.groups };
-    let dx = Shared::new(dx);
+    let (task, numbers) = input_grad_task(geometry);
+    let way = task.way::<T>(numbers);
+    let (together, count) = cut::<T>(geometry.batch, size / (stride[0] * stride[1]), way);
+    let steps = Steps::new::<T>(&layout, group_out, way);
+    let parts = phases(geometry, w, together, (way, steps));
+    let images = Images { size: input, channels: group_in, groups: geometry.groups, numbers: Shared::new(dx) };
     parallel::for_each(count * geometry.groups, |piece| {
         let (group, samples) = (piece / count, samples(geometry, together, piece % count));
-        let laid = lay(&layout, samples.len() * group_out, |i| {
-            let at = (samples.start + i / group_out) * geometry.out_channels + group * group_out + i % group_out;
-            &g[at * plane..(at + 1) * plane]
-        });
-        let planes = Planes { numbers: &laid, sample: group_out * layout.len(), pitch: layout.pitch };
-        // SAFETY: each piece has its own samples and channels, and takes one part at a time.
-        let image = |sample: usize| unsafe {
-            dx.part((sample * geometry.in_channels + group * group_in) * size, group_in * size)
+        let first = samples.start * geometry.out_channels + group * group_out;
+        let laid = if way == Way::Batched {
+            batched::lay(&layout, group_out, &g[first * plane..], geometry.out_channels * plane, samples.len())
+        } else {
+            lay(&layout, samples.len() * group_out, |i| {
+                let at = first + i / group_out * geometry.out_channels + i % group_out;
+                &g[at * plane..(at + 1) * plane]
+            })
         };
-        images.fill(&parts, &planes, group, samples, Epilogue::plain(Accum::Replace), image);
+        // SAFETY: each piece has its own samples and channels.
+        unsafe { images.fill(&parts, (&laid, steps), group, samples, Epilogue::plain(Accum::Replace)) };
     });
 }
 

@@ -14,7 +14,8 @@
 //! weights), `winograd` (3x3 to 5x5), `pointwise` (1x1), both without a stride, `depthwise` (one input channel to a group; `abreast` where planes
 //! are small), and the definition itself in [`reference`](mod@reference), for tests. `scattered` is the gradient of the input
 //! for windows with a stride, few windows and few channels, `beside` that of the weights for few outputs, cut as in `blocked` by
-//! `shares`. `planes`, `windows`, `standing` and `strip` lay images out for them; `areas` says where padding need not be multiplied.
+//! `shares`. `planes`, `windows`, `standing`, `batched` and `strip` lay images out for them; `ways` says which of these pays, `areas` where
+//! padding need not be multiplied.
 //! Where windows leave out pixels altogether, `thinned` picks those that they meet first.
 
 use std::ops::Range;
@@ -25,9 +26,11 @@ use crate::gemm::{self, Element};
 
 mod abreast;
 mod areas;
+mod batched;
 mod beside;
 mod blocked;
 mod depthwise;
+mod parts;
 mod planes;
 mod pointwise;
 pub mod reference;
@@ -39,6 +42,7 @@ pub(crate) mod strip;
 #[cfg(test)]
 mod tests;
 mod thinned;
+mod ways;
 mod windows;
 mod winograd;
 
@@ -262,7 +266,7 @@ fn input_grad_impl<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &mut [T]
         Path::Pointwise => pointwise::input_grad(geometry, g, w, dx),
         Path::Abreast => abreast::input_grad(geometry, g, w, dx),
         Path::Depthwise => depthwise::input_grad(geometry, g, w, dx),
-        Path::Blocked if scattered::applies(geometry) => scattered::input_grad(geometry, g, w, dx),
+        Path::Blocked if scattered::applies::<T>(geometry) => scattered::input_grad(geometry, g, w, dx),
         Path::Blocked => blocked::input_grad(geometry, g, w, dx),
     }
 }

@@ -11,7 +11,7 @@
 
 use super::planes::{self, Layout, Rows};
 use super::strip::{from_lanes, to_lanes};
-use super::{Conv2d, shared::Shared};
+use super::{Conv2d, blocked, shared::Shared};
 use crate::gemm::registers::{LaneKernel, dispatch};
 use crate::gemm::{Element, Epilogue, Lane, MAX_LANES, Mat, MatsMut, gemm, gemm_here};
 use crate::{Accum, Buffer, Real, parallel};
@@ -39,8 +39,9 @@ fn by_rows(geometry: &Conv2d) -> usize {
 }
 
 /// Whether this path computes the gradient of the input in less time than `blocked`. What each of them does for a sample and a group is counted
-/// in the time of a multiplication and addition, as fitted to 370 convolutions of all kinds.
-pub(super) fn applies(geometry: &Conv2d) -> bool {
+/// in the time of a multiplication and addition, as fitted to 370 convolutions of all kinds, and again to 194
+/// where samples may stand side by side.
+pub(super) fn applies<T: Element>(geometry: &Conv2d) -> bool {
     let Conv2d { input: [height, width], stride, .. } = *geometry;
     let (group_in, group_out, taps) = (geometry.group_in(), geometry.group_out(), geometry.taps());
     let ([oh, ow], phases) = (geometry.output(), stride[0] * stride[1]);
@@ -50,17 +51,21 @@ pub(super) fn applies(geometry: &Conv2d) -> bool {
     let placed = if phases > 1 { group_in * height * stride[1] } else { 0 };
     // Few channels leave rows of tiles empty.
     let empty = 6usize.saturating_sub(group_in) * group_out * taps / 4;
+    let turned = 60 * weights / geometry.batch;
     let blocked = (weights + empty) * (height * width / phases)
-        + 60 * weights / geometry.batch
+        + turned
         + 800 * group_out * oh
         + 50 * packed
         + 500 * placed
         + 25_000 * phases;
+    let (task, numbers) = blocked::input_grad_task(geometry);
+    let apart = if phases > 1 { 40 * group_in * height * width + 5_000 * phases } else { 0 };
+    let batched = weights * (height * width / phases) + task.batched::<T>(numbers) / geometry.batch + turned + apart;
     // Products that leave the L2 cache are fetched again; but so are gradients in the other way, where they leave it.
     let far = oh * ow * group_in.min(CHANNELS) * taps > CACHED && oh * ow * group_out < CACHED / 2;
     let fetched = if far { 25 * group_in * taps } else { 0 };
     let added = by_channels(geometry).min(by_rows(geometry));
-    (weights + fetched) * oh * ow + added + 5_000 < blocked
+    (weights + fetched) * oh * ow + added + 5_000 < blocked.min(batched)
 }
 
 /// [`input_grad`](super::input_grad) where this path [`applies`]. Pieces: some channels of a sample.

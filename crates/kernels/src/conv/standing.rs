@@ -6,7 +6,7 @@
 //!
 //! A tile takes the windows one by one and spreads each number over a register, so it does not matter how far they are from each other:
 //! planes are not split by the stride, no window is packed, and short rows leave nothing empty. What it costs is turning the
-//! weights while they are packed and the output while it is stored: little, where there are many windows and long sums. [`Task`] weighs that.
+//! weights while they are packed and the output while it is stored: little, where there are many windows and long sums (`ways` weighs that).
 
 use std::ops::Range;
 
@@ -14,38 +14,11 @@ use super::planes::Layout;
 use super::{Conv2d, abreast, shared::Shared};
 use crate::gemm::registers::{LaneKernel, dispatch};
 use crate::gemm::{Element, Epilogue, Lane, MAX_LANES, Mat, MatsMut, RowsApart, Size, Source, gemm_turned};
-use crate::simd::{self, Level};
+use crate::simd;
 use crate::{Buffer, Real, parallel};
 
 /// Terms of the weights that are turned at once.
 const TURNED: usize = 128;
-
-/// What decides between windows that are read where they stand and windows that stand side by side in planes that are split by the stride.
-pub(super) struct Task {
-    /// Samples, and rows and columns of windows of each.
-    pub(super) windows: [usize; 3],
-    /// Rows of planes that need not be copied, or pieces of rows, where the windows stand.
-    pub(super) copies: usize,
-    /// Output channels.
-    pub(super) outputs: usize,
-    /// Terms of each sum.
-    pub(super) terms: usize,
-}
-
-impl Task {
-    /// Whether windows that are read where they stand take less time. What each way does and the other does not is counted in the time of a
-    /// multiplication and addition, as fitted to 346 convolutions of all kinds.
-    pub(super) fn stands(&self) -> bool {
-        let &Task { windows: [samples, rows, columns], copies, outputs, terms } = self;
-        let (windows, full) = (samples * rows * columns, outputs.next_multiple_of(MAX_LANES));
-        // Rows of windows are packed one by one.
-        let packed = terms * samples * rows;
-        let saved = 500 * copies + 80 * packed;
-        let turned = 25 * terms * full + 15 * outputs * windows;
-        let read = (4 + full - outputs) * terms * windows;
-        simd::level() != Level::Portable && saved > turned + read
-    }
-}
 
 /// Windows as the rows of a factor whose sums run over their elements: element `p` of window `i` stands at `starts[i] + moves[p]`.
 #[derive(Clone, Copy)]

@@ -4,7 +4,9 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
 use super::areas::{Reach, Work};
+use super::ways::Way;
 use super::{Conv2d, Epilogue, blocked, forward, input_grad, reference, weight_grad, winograd};
+use crate::simd::{self, Level};
 use crate::{Real, relu};
 
 /// Numbers in -1..1.
@@ -109,13 +111,43 @@ fn padding_is_left_out() {
             together: blocked::blocks(geometry.batch, oh * ow).0,
             channels: geometry.group_in(),
             outputs: geometry.group_out(),
-            packs: true,
+            way: Way::Rows,
         };
         let leaves_out = work.cut(&reach).0.iter().any(|area| !area.reaches(&reach, [0, 0]));
         assert!(leaves_out && !winograd::serves_forward(&geometry), "{geometry:?} is a whole");
         check::<f32>(&geometry, &mut rng);
         check::<f64>(&geometry, &mut rng);
     }
+}
+
+/// A geometry of more samples than a register has lanes, and not always a multiple.
+fn many(rng: &mut SmallRng) -> Conv2d {
+    Conv2d { batch: rng.random_range(12..=40), ..any(rng) }
+}
+
+#[test]
+fn samples_side_by_side_agree_with_the_definition() {
+    let mut rng = SmallRng::seed_from_u64(6);
+    let given = [
+        square([16, 8, 8], 5, [7, 1, 9, 3, 1]),    // areas
+        square([20, 6, 12], 9, [3, 1, 8, 8, 2]),   // areas of groups
+        square([33, 4, 8], 14, [3, 2, 1, 1, 4]),   // phases, two blocks and one sample
+        square([16, 12, 4], 11, [2, 3, 0, 2, 2]),  // places that no window reaches
+        square([17, 64, 96], 8, [3, 2, 1, 1, 1]),  // more tiles below each other than read windows where they stand
+        square([16, 16, 64], 9, [7, 1, 3, 1, 16]), // one channel to a group, and more outputs
+    ];
+    let mut batched = [0, 0];
+    for geometry in given.into_iter().chain((0..100).map(|_| many(&mut rng)).collect::<Vec<_>>()) {
+        if geometry.checked_output().is_some() {
+            let tasks = [blocked::forward_task(&geometry), blocked::input_grad_task(&geometry)];
+            for (count, (task, numbers)) in batched.iter_mut().zip(tasks) {
+                *count += usize::from(task.way::<f32>(numbers) == Way::Batched);
+            }
+        }
+        check::<f32>(&geometry, &mut rng);
+        check::<f64>(&geometry, &mut rng);
+    }
+    assert!(simd::level() == Level::Portable || batched.iter().all(|&count| count > 20), "{batched:?} of 106");
 }
 
 /// Geometries that each take a path or an edge of their own.
@@ -300,6 +332,7 @@ fn bits_do_not_depend_on_the_number_of_threads() {
     geometries.push(square([5, 64, 64], 32, [3, 1, 1, 1, 1]));
     geometries.push(square([16, 1, 32], 28, [3, 1, 0, 1, 1]));
     geometries.push(square([8, 16, 24], 32, [5, 2, 1, 1, 1]));
+    geometries.push(square([20, 8, 16], 14, [3, 2, 1, 1, 2]));
     for geometry in geometries {
         let run = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads start");

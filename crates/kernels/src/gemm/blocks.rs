@@ -41,6 +41,8 @@ const A_BLOCK: usize = 512 << 10;
 const CHUNK_COLS: usize = 2048;
 /// No block has more tiles below each other: the output's columns at their right are near in time.
 const MANY_TILES: usize = 20;
+/// The most tiles below each other that read what stands apart: for more it is packed.
+const APART_TILES: usize = 6;
 /// From so many bytes on, the output will not be in the cache.
 const FAR: usize = 128 << 10;
 
@@ -151,9 +153,9 @@ impl<'a, T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Tiled<'a, T, 
         cols: Range<usize>,
         packed: &mut [T],
         first: bool,
-        (may_stay, leaves_copy): (bool, bool),
+        (apart, may_stay, leaves_copy): (bool, bool, bool),
     ) -> Panel<T> {
-        if let apart @ Some(_) = self.b.apart::<L>(ks.clone(), cols.clone()) {
+        if apart && let apart @ Some(_) = self.b.apart::<L>(ks.clone(), cols.clone()) {
             return Panel { at: packed.as_ptr(), row: 0, copy: null_mut(), apart };
         }
         let width = cols.len().next_multiple_of(L::LANES);
@@ -256,7 +258,8 @@ impl<T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Kernel for Tiled<
         let packs_a = !rows_apart && self.a.in_place().is_none_or(|a| copies_a(&a, cols.len().div_ceil(Self::WIDTH)));
         // Where there are many tiles, they are nearly as tall as can be.
         let leaves_copy = !rows_apart && tiles.count > FEW_TILES && tiles.height >= L::COPIES;
-        let apart = self.b.apart::<L>(self.task.ks.start..self.task.ks.start, cols.start..cols.start).is_some();
+        let apart = tiles.count <= APART_TILES
+            && self.b.apart::<L>(self.task.ks.start..self.task.ks.start, cols.start..cols.start).is_some();
         let packs_b = !apart
             && (self.b.in_place().is_none_or(|b| b.row_stride != 1)
                 || leaves_copy
@@ -288,7 +291,7 @@ impl<T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Kernel for Tiled<
                         cols.clone(),
                         &mut b_packed[place..][..b_len],
                         block == 0,
-                        (!rows_apart, leaves_copy),
+                        (apart, !rows_apart, leaves_copy),
                     );
                     // SAFETY: `new` was promised what is needed, and the block has just been packed.
                     unsafe { self.column((&tiles, tiles.block(block)), &ks, &cols, (a_packed, a_width), b) };

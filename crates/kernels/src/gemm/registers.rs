@@ -44,6 +44,20 @@ pub(crate) fn dispatch<T: Lanes, K: LaneKernel<T>>(kernel: K) {
     }
 }
 
+/// Numbers in a register of the machine's level.
+pub(crate) fn lanes<T: Lanes>() -> usize {
+    struct Count<'a>(&'a mut usize);
+    impl<T: Lanes> LaneKernel<T> for Count<'_> {
+        #[inline(always)]
+        unsafe fn run<L: Lane<Num = T>>(self) {
+            *self.0 = L::LANES;
+        }
+    }
+    let mut count = 0;
+    dispatch::<T, _>(Count(&mut count));
+    count
+}
+
 /// Numbers side by side, for levels without registers of their own: the compiler makes what it can of them.
 #[derive(Clone, Copy)]
 struct Group<T>([T; 4]);

@@ -40,6 +40,7 @@ use std::ops::{Range, RangeInclusive};
 
 use super::areas::{Reach, Work};
 use super::blocked::blocks;
+use super::ways::Way;
 use super::{Conv2d, Epilogue, beside, shared::Shared};
 use crate::gemm::registers::dispatch;
 use crate::gemm::{self, Element, MAX_LANES, Mat, gemm};
@@ -161,7 +162,7 @@ impl Pass {
         let place = |u: usize| Some((u * self.dilation) as isize - self.padding as isize);
         let reach = [0, 1].map(|d| Reach::new(self.output[d], 1, (0..self.kernel).map(place), self.input[d]));
         let together = blocks(self.batch, self.output[0] * self.output[1]).0;
-        let work = Work { batch: self.batch, together, channels: self.inner, outputs: self.outer, packs: true };
+        let work = Work { batch: self.batch, together, channels: self.inner, outputs: self.outer, way: Way::Rows };
         self.full() * work.cut(&reach).1
     }
 
