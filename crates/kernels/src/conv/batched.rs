@@ -28,7 +28,7 @@ pub(super) fn distance(layout: &Layout) -> usize {
 }
 
 /// Lays out the planes of some channels, of up to as many samples as a register has lanes: `planes` starts with the first channel of the
-/// first sample, and samples are `apart`.
+/// first sample, and samples are `apart`. Lanes behind the last sample are zero.
 pub(super) fn lay<T: Element>(
     layout: &Layout,
     channels: usize,
@@ -82,7 +82,9 @@ impl<T: Real> LaneKernel<T> for Together<'_, T> {
                     let from = flat[from * L::LANES..].chunks_exact(L::LANES).step_by(step);
                     let to = out[to * L::LANES..].chunks_exact_mut(L::LANES).take(columns.len());
                     // SAFETY: the caller entered `L`, and both are whole registers.
-                    to.zip(from).for_each(|(to, from)| unsafe { L::load(from.as_ptr()).store(to.as_mut_ptr()) });
+                    to.zip(from).for_each(|(to, from)| unsafe {
+                        L::load(from.as_ptr()).then(L::splat(T::ZERO), samples).store(to.as_mut_ptr());
+                    });
                 }
             }
         }

@@ -14,7 +14,7 @@
 //! weights), `winograd` (3x3 to 5x5), `pointwise` (1x1), both without a stride, `depthwise` (one input channel to a group; `abreast` where planes
 //! are small), and the definition itself in [`reference`](mod@reference), for tests. `scattered` is the gradient of the input
 //! for windows with a stride, few windows and few channels, `beside` that of the weights for few outputs, cut as in `blocked` by
-//! `shares`. `planes`, `windows`, `standing`, `batched` and `strip` lay images out for them; `ways` says which of these pays, `areas` where
+//! `shares`, `correlated` the same for few channels of many samples. `planes`, `windows`, `standing`, `batched` and `strip` lay images out for them; `ways` says which of these pays, `areas` where
 //! padding need not be multiplied.
 //! Where windows leave out pixels altogether, `thinned` picks those that they meet first.
 
@@ -29,6 +29,7 @@ mod areas;
 mod batched;
 mod beside;
 mod blocked;
+mod correlated;
 mod depthwise;
 mod parts;
 mod planes;
@@ -285,6 +286,7 @@ fn weight_grad_impl<T: Element>(geometry: &Conv2d, x: &[T], g: &[T], dw: &mut [T
         Path::Pointwise => pointwise::weight_grad(geometry, x, g, dw),
         Path::Abreast => abreast::weight_grad(geometry, x, g, dw),
         Path::Depthwise => depthwise::weight_grad(geometry, x, g, dw),
+        Path::Blocked if correlated::applies::<T>(geometry) => correlated::weight_grad(geometry, x, g, dw),
         Path::Blocked if beside::applies(geometry) => beside::weight_grad(geometry, x, g, dw),
         Path::Blocked => blocked::weight_grad(geometry, x, g, dw),
     }

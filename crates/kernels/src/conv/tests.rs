@@ -5,7 +5,7 @@ use rand::{RngExt, SeedableRng};
 
 use super::areas::{Reach, Work};
 use super::ways::Way;
-use super::{Conv2d, Epilogue, blocked, forward, input_grad, reference, weight_grad, winograd};
+use super::{Conv2d, Epilogue, blocked, correlated, forward, input_grad, reference, weight_grad, winograd};
 use crate::simd::{self, Level};
 use crate::{Real, relu};
 
@@ -136,18 +136,20 @@ fn samples_side_by_side_agree_with_the_definition() {
         square([17, 64, 96], 8, [3, 2, 1, 1, 1]),  // more tiles below each other than read windows where they stand
         square([16, 16, 64], 9, [7, 1, 3, 1, 16]), // one channel to a group, and more outputs
     ];
-    let mut batched = [0, 0];
+    let (mut batched, mut correlated) = ([0, 0], 0);
     for geometry in given.into_iter().chain((0..100).map(|_| many(&mut rng)).collect::<Vec<_>>()) {
         if geometry.checked_output().is_some() {
             let tasks = [blocked::forward_task(&geometry), blocked::input_grad_task(&geometry)];
             for (count, (task, numbers)) in batched.iter_mut().zip(tasks) {
                 *count += usize::from(task.way::<f32>(numbers) == Way::Batched);
             }
+            correlated += usize::from(correlated::applies::<f32>(&geometry));
         }
         check::<f32>(&geometry, &mut rng);
         check::<f64>(&geometry, &mut rng);
     }
-    assert!(simd::level() == Level::Portable || batched.iter().all(|&count| count > 20), "{batched:?} of 106");
+    let counts = [batched[0], batched[1], correlated];
+    assert!(simd::level() == Level::Portable || counts.iter().all(|&count| count > 20), "{counts:?} of 106");
 }
 
 /// Geometries that each take a path or an edge of their own.
