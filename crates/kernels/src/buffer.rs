@@ -63,7 +63,7 @@ impl<T: Pooled> Buffer<T> {
     /// Builds with debug assertions fill it with ones' bits (NaN), so that a kernel that forgets to write is seen.
     ///
     /// # Panics
-    /// If the size overflows `usize`.
+    /// If the size overflows `isize`.
     pub fn unspecified(len: usize) -> Self {
         #[allow(unused_mut)]
         let (mut buffer, _) = Self::take(len, LARGER);
@@ -78,7 +78,7 @@ impl<T: Pooled> Buffer<T> {
     /// A buffer of `len` zeros.
     ///
     /// # Panics
-    /// If the size overflows `usize`.
+    /// If the size overflows `isize`.
     pub fn zeroed(len: usize) -> Self {
         Self::zeros(Self::take(len, LARGER))
     }
@@ -86,7 +86,7 @@ impl<T: Pooled> Buffer<T> {
     /// A buffer of `len` zeros that will be kept for long: it takes no larger block, which others would miss.
     ///
     /// # Panics
-    /// If the size overflows `usize`.
+    /// If the size overflows `isize`.
     pub fn lasting(len: usize) -> Self {
         Self::zeros(Self::take(len, 0))
     }
@@ -112,7 +112,7 @@ impl<T: Pooled> Buffer<T> {
         if len == 0 || size_of::<T>() == 0 {
             return (Buffer { start: NonNull::dangling(), len, units: 0, owns: PhantomData }, true);
         }
-        let bytes = len.checked_mul(size_of::<T>()).expect("buffer size overflows usize");
+        let bytes = bytes::<T>(len);
         let (class, units) = size_class(bytes.div_ceil(ALIGN));
         let (block, units, fresh) = take_block(class, units, bytes, larger);
         (Buffer { start: block.0.cast(), len, units, owns: PhantomData }, fresh)
@@ -154,6 +154,15 @@ impl<T: Pooled + std::fmt::Debug> std::fmt::Debug for Buffer<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_list().entries(self.iter()).finish()
     }
+}
+
+/// The bytes of `len` numbers. Half of the address space is more than there is, and leaves room for rounding up.
+///
+/// # Panics
+/// If they overflow `isize`.
+fn bytes<T>(len: usize) -> usize {
+    let bytes = len.checked_mul(size_of::<T>()).filter(|&bytes| isize::try_from(bytes).is_ok());
+    bytes.unwrap_or_else(|| panic!("a buffer of {len} numbers is too large: its size overflows isize"))
 }
 
 /// The class of a block of at least `units`, and how many it really has: up to 12.5 % more, so that near sizes share.
@@ -366,7 +375,7 @@ impl<T: Pooled> Scratch<T> {
         if len == 0 {
             return Scratch { block: None, len, of: PhantomData };
         }
-        let bytes = len * size_of::<T>();
+        let bytes = bytes::<T>(len);
         let kept = SCRATCH.try_with(|cell| {
             let mut kept = cell.take();
             let fits = |block: &&mut Option<Owned>| block.as_ref().is_some_and(|block| block.1 * ALIGN >= bytes);
@@ -429,6 +438,13 @@ pub fn trim() {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[should_panic(expected = "numbers is too large: its size overflows isize")]
+    fn a_size_does_not_wrap() {
+        // The bytes fit into `usize`, the lines of the cache that hold them do not.
+        let _ = Buffer::<f32>::zeroed(usize::MAX / 4);
+    }
 
     #[test]
     fn classes_hold_what_they_say() {

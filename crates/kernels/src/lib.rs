@@ -47,6 +47,7 @@ pub mod resample;
 pub mod rows;
 pub mod scan;
 pub mod simd;
+mod size;
 pub mod softmax;
 pub mod sort;
 mod source;

@@ -6,6 +6,8 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
+use crate::size;
+
 /// How many threads share the work.
 pub fn threads() -> usize {
     #[cfg(feature = "rayon")]
@@ -242,16 +244,17 @@ pub fn for_each_strip<T: Send>(
     piece: usize,
     work: impl Fn(usize, Strip<'_, T>) + Sync + Send,
 ) {
-    assert!(out.len().is_multiple_of(rows * cols), "{} elements are not whole matrices of {rows} x {cols}", out.len());
+    let size = size::count(&[rows, cols]);
+    assert!(out.len().is_multiple_of(size), "{} elements are not whole matrices of {rows} x {cols}", out.len());
     let (start, strips) = (Start(out.as_mut_ptr()), cols.div_ceil(width));
-    let count = out.len() / (rows * cols) * strips;
+    let count = out.len() / size * strips;
     let together = (piece / (rows * width.min(cols))).max(1);
     for_each(count.div_ceil(together), |first| {
         for i in first * together..count.min((first + 1) * together) {
             let (matrix, strip) = (i / strips, i % strips);
             let columns = strip * width..cols.min((strip + 1) * width);
             // SAFETY: the matrix lies inside `out`, which is borrowed for the whole call; each of its columns is in one strip.
-            let start = unsafe { start.at(matrix * rows * cols) };
+            let start = unsafe { start.at(matrix * size) };
             work(matrix, Strip { start, rows, cols, columns, matrix: PhantomData });
         }
     });
@@ -292,6 +295,12 @@ mod tests {
             let call = || for_each_step(100, 2, |step, part| assert!(step < 50 || part != bad, "a bad part"));
             assert!(std::panic::catch_unwind(call).is_err());
         }
+    }
+
+    #[test]
+    #[should_panic(expected = "1 elements are not whole matrices of 274177 x 67280421310721")]
+    fn strips_are_of_matrices_that_are_there() {
+        for_each_strip(&mut [0.0], 274_177, 67_280_421_310_721, 1, 1, |_, mut strip| strip.row(1, 0..1)[0] = 1.0);
     }
 
     #[test]

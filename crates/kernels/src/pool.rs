@@ -21,6 +21,7 @@ use crate::conv::strip::to_lanes;
 use crate::gemm::registers::{LaneKernel, dispatch};
 use crate::gemm::{Element, Lane, MAX_LANES};
 use crate::simd::{self, Kernel};
+use crate::size::{LARGEST, count};
 use crate::{Buffer, Real, parallel, strided};
 
 mod abreast;
@@ -76,12 +77,17 @@ impl Pool2d {
     /// Size of an output plane; `None` where the window does not fit into the padded plane.
     ///
     /// # Panics
-    /// If a kernel size, stride or dilation is 0.
+    /// If a kernel size, stride or dilation is 0, or a size is so large that places could wrap around: above 2^31.
     pub fn checked_output(&self) -> Option<[usize; 2]> {
         let positive = |pair: [usize; 2]| pair[0] > 0 && pair[1] > 0;
         assert!(
             positive(self.kernel) && positive(self.stride) && positive(self.dilation),
             "pooling with a 0: {self:?}"
+        );
+        let sizes = [self.input, self.kernel, self.stride, self.padding, self.dilation];
+        assert!(
+            sizes.as_flattened().iter().all(|&size| size <= LARGEST),
+            "pooling with a size that is too large: {self:?}"
         );
         let size = |d: usize| {
             let (room, stride) = (self.input[d] + 2 * self.padding[d], self.stride[d]);
@@ -108,12 +114,13 @@ impl Pool2d {
 
     /// How many numbers the input holds.
     pub fn input_len(&self) -> usize {
-        self.planes * self.input_plane()
+        count(&[self.planes, self.input[0], self.input[1]])
     }
 
     /// How many numbers the output holds.
     pub fn output_len(&self) -> usize {
-        self.planes * self.output_plane()
+        let [height, width] = self.output();
+        count(&[self.planes, height, width])
     }
 
     fn input_plane(&self) -> usize {

@@ -4,6 +4,7 @@
 
 use crate::gemm::registers::{LaneKernel, dispatch};
 use crate::gemm::{Lane, Lanes, MAX_LANES, transpose_square};
+use crate::size;
 
 /// Rows that are turned together: some lines of the cache.
 const STRIP: usize = 32;
@@ -16,10 +17,9 @@ pub(crate) fn turn<T: Lanes>(from: &[T], step: usize, (rows, width): (usize, usi
     if rows == 0 || width == 0 {
         return;
     }
-    assert!(
-        rows + (width - 1) * step <= from.len() && (rows - 1) * pitch + width <= to.len(),
-        "turn: too little memory"
-    );
+    let (from_end, to_end) =
+        (size::end(rows, [(width, step)].into_iter()), size::end(width, [(rows, pitch)].into_iter()));
+    assert!(from_end <= from.len() && to_end <= to.len(), "turn: too little memory");
     dispatch(Turn { from: from.as_ptr(), step, rows, width, to: to.as_mut_ptr(), pitch });
 }
 

@@ -3,7 +3,7 @@
 use crate::fold::Folded;
 pub(crate) use crate::fold::Index;
 use crate::gemm::Lanes;
-use crate::parallel;
+use crate::{parallel, size};
 
 concrete! {
     <T> trait ViewKernels;
@@ -29,16 +29,14 @@ impl<'a, T: Copy> View<'a, T> {
     /// If `shape` and `strides` differ in length, or an element lies outside `data`.
     pub fn new(data: &'a [T], shape: &'a [usize], strides: &'a [usize]) -> Self {
         assert_eq!(shape.len(), strides.len(), "a view has one stride a dimension");
-        if !shape.contains(&0) {
-            let last: usize = shape.iter().zip(strides).map(|(&n, &s)| (n - 1) * s).sum();
-            assert!(last < data.len(), "a view reaches element {last} of {}", data.len());
-        }
+        let end = size::end(1, shape.iter().copied().zip(strides.iter().copied()));
+        assert!(end <= data.len(), "a view reaches element {} of {}", end - 1, data.len());
         View { data, shape, strides }
     }
 
     /// The number of elements.
     pub fn len(&self) -> usize {
-        self.shape.iter().product()
+        size::count(self.shape)
     }
 
     /// Whether there is no element.
@@ -178,6 +176,18 @@ mod tests {
     #[should_panic(expected = "reaches element 5")]
     fn views_stay_inside() {
         View::new(&[0.0; 5], &[2, 3], &[3, 1]);
+    }
+
+    #[test]
+    #[should_panic(expected = "a view reaches element 18446744073709551614 of 5")]
+    fn views_do_not_reach_around_memory() {
+        View::new(&[0.0; 5], &[2], &[usize::MAX]);
+    }
+
+    #[test]
+    #[should_panic(expected = "the view and the output differ in length")]
+    fn elements_that_repeat_are_counted() {
+        copy(View::new(&[0.0], &[274_177, 67_280_421_310_721], &[0, 0]), &mut [0.0]);
     }
 
     #[test]

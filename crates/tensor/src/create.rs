@@ -26,17 +26,29 @@ impl<T: Real> Tensor<T> {
     }
 
     /// A tensor filled with one value.
+    ///
+    /// # Panics
+    /// If the shape has more elements than `usize` can count.
+    #[track_caller]
     pub fn full(shape: impl Into<Shape>, value: T) -> Self {
         Self::build(shape.into(), |out| out.fill(value))
     }
 
     /// A tensor of zeros.
+    ///
+    /// # Panics
+    /// If the shape has more elements than `usize` can count.
+    #[track_caller]
     pub fn zeros(shape: impl Into<Shape>) -> Self {
         let shape = shape.into();
         Self::from_buffer(Buffer::zeroed(shape.numel()), shape)
     }
 
     /// A tensor of ones.
+    ///
+    /// # Panics
+    /// If the shape has more elements than `usize` can count.
+    #[track_caller]
     pub fn ones(shape: impl Into<Shape>) -> Self {
         Self::full(shape, T::ONE)
     }
@@ -57,21 +69,37 @@ impl<T: Real> Tensor<T> {
     }
 
     /// The `n x n` matrix with ones on the diagonal, zeros elsewhere.
+    ///
+    /// # Panics
+    /// If the shape has more elements than `usize` can count.
+    #[track_caller]
     pub fn eye(n: usize) -> Self {
         Self::from_fn([n, n], |i| if i / n == i % n { T::ONE } else { T::ZERO })
     }
 
     /// A tensor whose `i`-th element in row-major order is `value(i)`.
+    ///
+    /// # Panics
+    /// If the shape has more elements than `usize` can count.
+    #[track_caller]
     pub fn from_fn(shape: impl Into<Shape>, mut value: impl FnMut(usize) -> T) -> Self {
         Self::build(shape.into(), |out| out.iter_mut().enumerate().for_each(|(i, x)| *x = value(i)))
     }
 
     /// Independent draws from the uniform distribution on `[low, high)`.
+    ///
+    /// # Panics
+    /// If the shape has more elements than `usize` can count.
+    #[track_caller]
     pub fn uniform(shape: impl Into<Shape>, low: T, high: T, rng: &mut Rng) -> Self {
         Self::from_fn(shape, |_| T::from_f64(low.to_f64() + (high.to_f64() - low.to_f64()) * rng.uniform()))
     }
 
     /// Independent draws from the normal distribution with mean 0 and standard deviation 1.
+    ///
+    /// # Panics
+    /// If the shape has more elements than `usize` can count.
+    #[track_caller]
     pub fn randn(shape: impl Into<Shape>, rng: &mut Rng) -> Self {
         Self::from_fn(shape, |_| T::from_f64(rng.normal()))
     }
@@ -115,5 +143,34 @@ impl<T: Real, const N: usize, const M: usize> From<[[T; N]; M]> for Tensor<T> {
 impl<T: Real, const N: usize, const M: usize, const L: usize> From<[[[T; N]; M]; L]> for Tensor<T> {
     fn from(blocks: [[[T; N]; M]; L]) -> Self {
         Self::from_buffer(Buffer::from_slice(blocks.as_flattened().as_flattened()), [L, M, N].into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Mask, Tensor};
+
+    #[test]
+    #[should_panic(expected = "the shape [274177, 67280421310721] is too large")]
+    fn a_product_that_wraps_to_one_is_not_one() {
+        let _ = Tensor::from_vec([1.0f32], [274_177, 67_280_421_310_721]);
+    }
+
+    #[test]
+    #[should_panic(expected = "the shape [274177, 67280421310721] is too large")]
+    fn masks_count_too() {
+        let _ = Mask::from_vec([true], [274_177, 67_280_421_310_721]);
+    }
+
+    #[test]
+    #[should_panic(expected = "the shape [0, 4294967296, 4294967296] is too large")]
+    fn strides_fit_even_where_there_is_nothing() {
+        let _ = Tensor::<f32>::zeros([0, 1 << 32, 1 << 32]);
+    }
+
+    #[test]
+    #[should_panic(expected = "the shape [4294967296, 4294967296] is too large")]
+    fn repetitions_are_counted() {
+        let _ = Tensor::scalar(1.0f32).broadcast_to([1 << 32, 1 << 32]);
     }
 }

@@ -46,10 +46,15 @@ impl Mask {
     }
 
     /// A mask whose `i`-th element in row-major order is `value(i)`.
+    ///
+    /// # Panics
+    /// If the shape has more elements than `usize` can count.
+    #[track_caller]
     pub fn from_fn(shape: impl Into<Shape>, mut value: impl FnMut(usize) -> bool) -> Self {
         Self::build(shape.into(), |out| out.iter_mut().enumerate().for_each(|(i, out)| *out = value(i).into()))
     }
 
+    #[track_caller]
     fn build(shape: Shape, fill: impl FnOnce(&mut [u8])) -> Self {
         let mut values = Buffer::unspecified(shape.numel());
         fill(&mut values);

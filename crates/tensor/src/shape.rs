@@ -10,8 +10,25 @@ pub struct Shape(pub(crate) Short<usize, 4>);
 
 impl Shape {
     /// The number of elements: the product of the sizes, 1 for a scalar.
+    ///
+    /// # Panics
+    /// If it does not fit into `usize`.
+    #[inline]
+    #[track_caller]
     pub fn numel(&self) -> usize {
-        self.0.iter().product()
+        // What does not fit becomes the largest number.
+        let numel = self.0.iter().fold(1usize, |numel, &n| numel.saturating_mul(n));
+        if numel == usize::MAX {
+            self.too_large()
+        }
+        numel
+    }
+
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn too_large(&self) -> ! {
+        panic!("the shape {self} is too large: its elements cannot be counted")
     }
 
     /// The number of dimensions.
@@ -20,11 +37,18 @@ impl Shape {
     }
 
     /// The strides of a row-major tensor of this shape.
+    ///
+    /// # Panics
+    /// If the product of some sizes does not fit into `usize`, even if another size is 0.
+    #[track_caller]
     pub(crate) fn row_major(&self) -> Shape {
         let mut strides = self.clone();
-        let mut next = 1;
+        let mut next = 1usize;
         for stride in strides.0.iter_mut().rev() {
-            next *= std::mem::replace(stride, next).max(1);
+            next = next.saturating_mul(std::mem::replace(stride, next).max(1));
+        }
+        if next == usize::MAX {
+            self.too_large()
         }
         strides
     }

@@ -22,6 +22,7 @@ pub struct Tensor<T: Real = f32> {
 
 impl<T: Real> Tensor<T> {
     /// A row-major tensor of the numbers in `buffer`, untracked.
+    #[track_caller]
     pub(crate) fn from_buffer(buffer: Buffer<T>, shape: Shape) -> Self {
         debug_assert_eq!(buffer.len(), shape.numel());
         let strides = shape.row_major();
@@ -29,6 +30,7 @@ impl<T: Real> Tensor<T> {
     }
 
     /// A row-major tensor whose numbers `fill` writes into memory of unspecified content.
+    #[track_caller]
     pub(crate) fn build(shape: Shape, fill: impl FnOnce(&mut [T])) -> Self {
         let mut buffer = Buffer::unspecified(shape.numel());
         fill(&mut buffer);
@@ -62,6 +64,7 @@ impl<T: Real> Tensor<T> {
     }
 
     /// The number of elements.
+    #[track_caller]
     pub fn numel(&self) -> usize {
         self.shape.numel()
     }

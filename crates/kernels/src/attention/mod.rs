@@ -26,6 +26,7 @@ use crate::Accum;
 use crate::Real;
 use crate::gemm::{Element, Epilogue, Mat, Mats, MatsMut, gemm_here};
 use crate::random::Dropout;
+use crate::size;
 use std::ops::Range;
 
 /// The most queries in a block.
@@ -98,7 +99,7 @@ impl<T: Real> Attention<'_, T> {
         assert_eq!(self.v.shape().0, keys, "{op}: there are not as many values as keys");
         assert!(self.mask.is_none_or(|mask| mask.shape() == (queries, keys)), "{op}: the mask has another size");
         assert_eq!(out, (queries, self.v.shape().1), "{op}: the output has another size");
-        assert_eq!(log_sums, heads * queries, "{op}: one logarithm for each query");
+        assert_eq!(log_sums, size::count(&[heads, queries]), "{op}: one logarithm for each query");
     }
 
     /// How many queries are in a block.

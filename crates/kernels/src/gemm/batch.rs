@@ -5,6 +5,7 @@
 //! are broadcast; attention heads, `[batch, token, head, feature]`, are matrices `batch x head` of `token x feature`.
 
 use super::{Mat, reach};
+use crate::size;
 
 /// A batch of read-only matrices of the same shape.
 #[derive(Clone, Copy, Debug)]
@@ -28,10 +29,7 @@ fn offset(batch: &[usize], strides: &[usize], mut i: usize) -> usize {
 /// The end of the data that a batch of matrices, each of which reaches `one`, reaches.
 fn reach_all(one: usize, batch: &[usize], strides: &[usize]) -> usize {
     assert_eq!(batch.len(), strides.len(), "a batch has a stride for each dimension");
-    if one == 0 || batch.contains(&0) {
-        return 0;
-    }
-    batch.iter().zip(strides).fold(one, |end, (&size, &stride)| end + (size - 1) * stride)
+    size::end(one, batch.iter().copied().zip(strides.iter().copied()))
 }
 
 impl<'a, T> Mats<'a, T> {
@@ -48,7 +46,7 @@ impl<'a, T> Mats<'a, T> {
 
     /// The number of matrices.
     pub fn count(&self) -> usize {
-        self.batch.iter().product()
+        size::count(self.batch)
     }
 
     /// Rows and columns of each matrix.
@@ -113,7 +111,7 @@ impl<'a, T> MatsMut<'a, T> {
 
     /// The number of matrices.
     pub fn count(&self) -> usize {
-        self.batch.iter().product()
+        size::count(self.batch)
     }
 
     /// Rows and columns of each matrix.
@@ -158,6 +156,10 @@ impl<'a, T> SharedRows<'a, T> {
     /// Nobody else uses this row as long as it is borrowed.
     pub(crate) unsafe fn row(&self, i: usize, row: usize) -> &'a mut [T] {
         assert!(i < self.mats.count() && row < self.mats.rows, "the row lies outside the output");
+        if self.mats.cols == 0 {
+            // Nobody has asked whether such rows, which hold nothing, lie inside the data.
+            return &mut [];
+        }
         let at = self.mats.offset(i) + row * self.mats.row_stride;
         // SAFETY: `MatsMut` checked that all rows lie inside its data, which is borrowed mutably for `'a`, and share no
         // place; that nobody else uses this one is the caller's promise.

@@ -6,8 +6,8 @@
 
 use std::ops::Range;
 
-use crate::Accum;
 use crate::simd::{self, Level};
+use crate::{Accum, size};
 
 mod apart;
 mod batch;
@@ -47,7 +47,7 @@ pub struct Mat<'a, T> {
 
 /// The end of the data that a matrix reaches.
 fn reach(rows: usize, cols: usize, row_stride: usize, col_stride: usize) -> usize {
-    if rows == 0 || cols == 0 { 0 } else { (rows - 1) * row_stride + (cols - 1) * col_stride + 1 }
+    size::end(1, [(rows, row_stride), (cols, col_stride)].into_iter())
 }
 
 impl<'a, T> Mat<'a, T> {
@@ -155,7 +155,7 @@ concrete! {
 }
 
 fn gemm_impl<T: Element>(a: Mat<'_, T>, b: Mat<'_, T>, c: &mut [T], epilogue: Epilogue<'_, T>) {
-    assert_eq!(c.len(), a.rows * b.cols, "gemm: the output has another size");
+    assert_eq!(c.len(), size::count(&[a.rows, b.cols]), "gemm: the output has another size");
     gemm_at(simd::level(), a, b, &mut MatsMut::row_major(c, a.rows, b.cols), epilogue);
 }
 

@@ -325,3 +325,28 @@ fn inner_sizes_are_checked() {
     let x = [1.0_f32; 6];
     gemm(Mat::row_major(&x, 2, 3), Mat::row_major(&x, 2, 3), &mut [0.0; 6], Epilogue::plain(Accum::Replace));
 }
+
+#[test]
+#[should_panic(expected = "a 2x1 matrix reaches element 18446744073709551615 of 1")]
+fn a_matrix_does_not_reach_around_memory() {
+    Mat::new(&[0f32], 2, 1, usize::MAX, 1);
+}
+
+#[test]
+#[should_panic(expected = "the output reaches element 18446744073709551615 of 1")]
+fn an_output_does_not_reach_around_memory() {
+    MatsMut::new(&mut [0f32], (2, 1), usize::MAX, &[], &[]);
+}
+
+#[test]
+#[should_panic(expected = "the batch reaches element 18446744073709551615 of 1")]
+fn a_batch_does_not_reach_around_memory() {
+    Mats::new(Mat::new(&[0f32], 1, 1, 1, 1), &[2], &[usize::MAX]);
+}
+
+#[test]
+fn a_batch_that_repeats_is_counted() {
+    // The product is 2^64 + 1.
+    let (batch, one) = ([274_177, 67_280_421_310_721], [0f32]);
+    assert_eq!(Mats::new(Mat::new(&one, 1, 1, 1, 1), &batch, &[0, 0]).count(), usize::MAX);
+}

@@ -17,6 +17,7 @@ use crate::gemm::Element;
 use crate::gemm::registers::dispatch;
 use crate::lanes;
 use crate::simd::{self, Kernel};
+use crate::size::{LARGEST, count};
 use crate::{Buffer, Real, parallel};
 
 /// The geometry of an adaptive pooling. Pairs are `[height, width]`.
@@ -40,9 +41,15 @@ impl Adaptive2d {
 
     /// The sizes of both planes.
     fn sizes(&self, x: usize, y: usize) -> [usize; 2] {
-        let [size, out] = [self.input, self.output].map(|[height, width]| height * width);
-        assert_eq!(x, self.planes * size, "pooling: the input has another length than {self:?}");
-        assert_eq!(y, self.planes * out, "pooling: the output has another length than {self:?}");
+        let Adaptive2d { planes, input, output } = *self;
+        let sizes = [input, output];
+        assert!(
+            sizes.as_flattened().iter().all(|&size| size <= LARGEST),
+            "pooling with a size that is too large: {self:?}"
+        );
+        let [size, out] = sizes.map(|[height, width]| height * width);
+        assert_eq!(x, count(&[planes, size]), "pooling: the input has another length than {self:?}");
+        assert_eq!(y, count(&[planes, out]), "pooling: the output has another length than {self:?}");
         assert!(x > 0 || y == 0, "pooling: {self:?} makes something of nothing");
         [size, out]
     }

@@ -200,3 +200,9 @@ fn bits_do_not_depend_on_the_number_of_threads() {
     let one = run(1);
     assert!(one == run(2) && one == run(3));
 }
+
+#[test]
+#[should_panic(expected = "pooling with a size that is too large")]
+fn padding_does_not_wrap() {
+    Pool2d { planes: 1, input: [4, 4], padding: [usize::MAX / 2 + 1, 0], ..TWO }.output();
+}

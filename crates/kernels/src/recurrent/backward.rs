@@ -10,6 +10,7 @@ use super::rnn::Rnn;
 use super::{Cell, Gradients, Saved, Sequence, plan};
 use crate::gemm::{Epilogue, Mat};
 use crate::lanes::LANES;
+use crate::size::count;
 use crate::{Accum, Buffer, Real, View, reduce, simd};
 use std::ops::Range;
 
@@ -111,7 +112,7 @@ pub(super) fn backward<T: Real>(
     let mut carry = Buffer::zeroed(carried);
     let mut carry_memory = Buffer::zeroed(if cell == Cell::Lstm { carried } else { 0 });
     if let Some(grad) = grad_memory.filter(|_| cell == Cell::Lstm) {
-        assert_eq!(grad.len(), batch * hidden, "recurrent: the memory's gradient has another size");
+        assert_eq!(grad.len(), count(&[batch, hidden]), "recurrent: the memory's gradient has another size");
         for_units::<T>(batch, hidden, |at, blocked| carry_memory[blocked] = grad[at]);
     }
     let mut slopes = Buffer::unspecified(sequence.gates_len());

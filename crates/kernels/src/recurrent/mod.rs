@@ -30,6 +30,7 @@
 //! (1990); the single input product: J. Appleyard et al., "Optimizing performance of recurrent neural networks on GPUs" (2016).
 
 use crate::Real;
+use crate::size::count;
 
 mod backward;
 mod forward;
@@ -122,7 +123,7 @@ pub struct Sequence<'a, T> {
 impl<T: Real> Sequence<'_, T> {
     /// How many numbers [`forward`] writes as gates.
     pub fn gates_len(&self) -> usize {
-        self.rows() * self.stride()
+        count(&[self.steps, self.batch, self.stride()])
     }
 
     /// Samples of all steps.
@@ -137,23 +138,23 @@ impl<T: Real> Sequence<'_, T> {
 
     /// The distance of rows of gates: a power of two would let rows push each other out of the caches.
     fn stride(&self) -> usize {
-        let width = self.cell.blocks() * self.hidden;
+        let width = count(&[self.cell.blocks(), self.hidden]);
         if (width * T::BYTES).is_multiple_of(1024) { width + 64 / T::BYTES } else { width }
     }
 
     fn check(&self, states: usize, gates: usize, memory: usize) {
         let Sequence { steps, batch, inputs, hidden, .. } = *self;
-        let rows = self.cell.gates() * hidden;
+        let rows = count(&[self.cell.gates(), hidden]);
         assert!(steps > 0 && hidden > 0, "recurrent: there must be a step and a hidden unit");
-        assert_eq!(self.x.len(), steps * batch * inputs, "recurrent: the input has another size");
-        assert_eq!(self.weight_ih.len(), rows * inputs, "recurrent: weight_ih has another size");
-        assert_eq!(self.weight_hh.len(), rows * hidden, "recurrent: weight_hh has another size");
+        assert_eq!(self.x.len(), count(&[steps, batch, inputs]), "recurrent: the input has another size");
+        assert_eq!(self.weight_ih.len(), count(&[rows, inputs]), "recurrent: weight_ih has another size");
+        assert_eq!(self.weight_hh.len(), count(&[rows, hidden]), "recurrent: weight_hh has another size");
         let is_bias = |b: (&[T], &[T])| b.0.len() == rows && b.1.len() == rows;
         assert!(self.bias.is_none_or(is_bias), "recurrent: a bias has another size");
-        let is_state = |h: &[T]| h.len() == batch * hidden;
+        let is_state = |h: &[T]| h.len() == count(&[batch, hidden]);
         assert!(self.h0.is_none_or(is_state) && self.c0.is_none_or(is_state), "recurrent: a state has another size");
         assert!(self.lengths.is_none_or(|l| l.len() == batch), "recurrent: there must be one length for each sample");
-        let size = steps * batch * hidden;
+        let size = count(&[steps, batch, hidden]);
         assert_eq!(states, size, "recurrent: the output has another size");
         assert_eq!(gates, self.gates_len(), "recurrent: the gates have another size");
         let has_memory = self.cell == Cell::Lstm;

@@ -216,3 +216,11 @@ fn any_number_of_threads_gives_the_same_bits() {
         assert!(results.windows(2).all(|pair| pair[0] == pair[1]), "{cell:?}");
     }
 }
+
+#[test]
+#[should_panic(expected = "recurrent: weight_hh has another size")]
+fn sizes_without_samples_do_not_wrap() {
+    let mut rng = SmallRng::seed_from_u64(8);
+    let problem = Problem { sizes: [1, 0, 0, 1 << 62], ..Problem::new(Cell::Lstm, [1, 0, 0, 1], 0, &mut rng) };
+    problem.with::<f32, _>(|sequence| forward(sequence, &mut [], &mut [], &mut []));
+}

@@ -31,7 +31,7 @@ impl<T: Real> Tensor<T> {
     /// This tensor as if it had a larger shape: dimensions of size 1 and missing leading ones are repeated.
     ///
     /// # Panics
-    /// If the shape does not broadcast to the larger one.
+    /// If the shape does not broadcast to the larger one, or that has more elements than `usize` can count.
     #[track_caller]
     pub fn broadcast_to(&self, shape: impl Into<Shape>) -> Self {
         let shape = shape.into();
@@ -40,6 +40,8 @@ impl<T: Real> Tensor<T> {
             "broadcast_to: {} does not broadcast to {shape}: from the last dimension on, sizes must agree or be 1",
             self.shape()
         );
+        // Nothing else counts what takes no memory.
+        shape.numel();
         let strides = broadcast_strides(self.shape(), self.strides(), &shape);
         Self::from_op(&INFO, self.window(shape, strides, self.offset()), &[self], || BroadcastTo)
     }
