@@ -35,8 +35,8 @@ impl Tolerance {
             let ours = ours.to_f64();
             // What overflows in this precision is infinite.
             let same = ours == T::from_f64(theirs).to_f64() || (ours.is_nan() && theirs.is_nan());
-            // Written so that NaN is not close.
-            let close = (ours - theirs).abs() <= self.relative * theirs.abs() + absolute;
+            // Written so that NaN is not close; to an infinity, everything would be.
+            let close = theirs.is_finite() && (ours - theirs).abs() <= self.relative * theirs.abs() + absolute;
             if !same && !close {
                 return Err(format!("element {i} is {ours:e}, PyTorch has {theirs:e}"));
             }

@@ -142,4 +142,10 @@ fn a_wrong_number_is_noticed() {
     assert!(compare([1.0 + 1e-8, f64::NAN]).unwrap_err().contains("element 0"));
     assert!(compare([1.0, 0.0]).is_err());
     assert!(compare([f64::NAN, f64::NAN]).is_err());
+    for infinity in [f64::INFINITY, f64::NEG_INFINITY] {
+        let theirs = Array { shape: vec![1], values: vec![infinity] };
+        let compare = |ours: f64| tolerance::<f64>().compare(&Tensor::from([ours]), &theirs);
+        assert!(compare(infinity).is_ok());
+        assert!([-infinity, 0.0, f64::MAX.copysign(infinity), f64::NAN].into_iter().all(|ours| compare(ours).is_err()));
+    }
 }
