@@ -165,6 +165,13 @@ def ctc():
             case("ctc_loss", f, random(steps, batch, classes), **params)
 
 
+def variances():
+    for shape, rows, eps in [((3, 4), (3,), 0.5), ((3, 3), (3,), 0.75), ((2, 3, 2), (2, 1, 2), 0.5), ((4,), (4,), 0.5), ((2, 3), (2, 3), 0.75)]:
+        for reduction in REDUCTIONS:
+            f = lambda x, t, v: F.gaussian_nll_loss(x, t, v, eps=eps, reduction=reduction)
+            case("gaussian_nll_loss", f, random(*shape), random(*shape), random(*rows, low=0), full=False, eps=eps, reduction=reduction)
+
+
 if __name__ == "__main__":
     losses()
     distances()
@@ -172,4 +179,5 @@ if __name__ == "__main__":
     classes()
     others()
     ctc()
+    variances()
     save_operations("losses")

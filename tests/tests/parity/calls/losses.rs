@@ -42,7 +42,8 @@ pub(super) fn call<T: Real>(op: &str, p: &Params, x: &[Tensor<T>]) -> Option<Res
             loss.forward(&x[0].log_softmax(2), &targets, &lengths)
         }
         "gaussian_nll_loss" => {
-            GaussianNllLoss { full: p.get("full"), reduction, ..Default::default() }.forward(&x[0], &x[1], &x[2])
+            let eps = if p.has("eps") { number("eps") } else { GaussianNllLoss::default().eps };
+            GaussianNllLoss { full: p.get("full"), eps, reduction }.forward(&x[0], &x[1], &x[2])
         }
         "half_mse_loss" => x[0].half_mse_loss(&x[1]),
         "hinge_embedding_loss" => {
