@@ -1,5 +1,6 @@
 //! The graph seen from outside: order of visits, freeing, hooks, modes, pictures, custom operations.
 
+use chainrule_tensor::graph::HookHandle;
 use chainrule_tensor::{CreateGraph, FreeGraph, KeepGraph, Tensor, detect_anomaly, grad, no_grad};
 use std::sync::{Arc, Mutex};
 
@@ -118,6 +119,23 @@ fn hooks_see_and_replace_gradients() {
     assert_eq!(*seen.lock().unwrap(), [12.0]);
     handle.remove();
     assert_eq!(y.backward().get(&x).unwrap().item(), 25.0);
+}
+
+#[test]
+fn hooks_may_change_hooks_and_go_backward_again() {
+    let x = leaf(&[3.0]);
+    let handle = Arc::new(Mutex::new(None));
+    let (own, inner, other) = (handle.clone(), x.clone(), (&x * 4.0).sum());
+    *handle.lock().unwrap() = Some(x.register_hook(move |g| {
+        // Only once: this pass has begun with it, the next will not.
+        let own: Option<HookHandle<f64>> = own.lock().unwrap().take();
+        own.expect("the hook is there").remove();
+        inner.register_hook(|g| Some(g + 1.0));
+        Some(g * other.backward_with(None, KeepGraph).get(&inner).unwrap().item())
+    }));
+    let y = (&x * 2.0).sum();
+    assert_eq!(y.backward_with(None, KeepGraph).get(&x).unwrap().item(), 2.0 * (4.0 + 1.0));
+    assert_eq!(y.backward().get(&x).unwrap().item(), 2.0 + 1.0);
 }
 
 #[test]

@@ -83,7 +83,7 @@ pub(crate) enum State<T: Real> {
     Freed,
 }
 
-type HookFn<T> = Box<dyn Fn(&Tensor<T>) -> Option<Tensor<T>> + Send + Sync>;
+type HookFn<T> = Arc<dyn Fn(&Tensor<T>) -> Option<Tensor<T>> + Send + Sync>;
 /// Hooks with the ids of their handles, in the order in which they were registered.
 type Hooks<T> = Mutex<Vec<(u64, HookFn<T>)>>;
 
@@ -123,10 +123,12 @@ impl<T: Real> NodeRef<T> {
         std::ptr::eq(self.info, &LEAF)
     }
 
-    /// The gradient after all hooks.
+    /// The gradient after all hooks that are there now.
     pub(crate) fn run_hooks(&self, mut grad: Tensor<T>) -> Tensor<T> {
         if let Some(hooks) = self.hooks.get() {
-            for (_, hook) in hooks.lock().unwrap_or_else(|e| e.into_inner()).iter() {
+            // Not under the lock: a hook may remove itself, register another, or go backward through this node again.
+            let hooks = hooks.lock().unwrap_or_else(|e| e.into_inner()).clone();
+            for (_, hook) in hooks {
                 if let Some(replaced) = hook(&grad) {
                     assert!(
                         replaced.shape() == &self.shape,
@@ -185,7 +187,7 @@ pub struct HookHandle<T: Real> {
 }
 
 impl<T: Real> HookHandle<T> {
-    /// Removes the hook. (Dropping the handle leaves it in place.)
+    /// Removes the hook, even from within it. (Dropping the handle leaves it in place.)
     pub fn remove(self) {
         if let Some(hooks) = self.node.hooks.get() {
             hooks.lock().unwrap_or_else(|e| e.into_inner()).retain(|(id, _)| *id != self.id);
@@ -237,7 +239,7 @@ impl<T: Real> Tensor<T> {
     }
 
     /// Calls `hook` with the gradient of the loss with respect to this tensor, whenever a backward pass has summed it up.
-    /// If the hook returns a tensor, that takes the gradient's place.
+    /// If the hook returns a tensor, that takes the gradient's place. Hooks that a hook adds or removes are those of later passes.
     ///
     /// # Panics
     /// If the tensor is untracked.
@@ -246,7 +248,7 @@ impl<T: Real> Tensor<T> {
         let node =
             self.node().unwrap_or_else(|| panic!("register_hook: the tensor is untracked, no gradient will come"));
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        node.hooks.get_or_init(Mutex::default).lock().unwrap_or_else(|e| e.into_inner()).push((id, Box::new(hook)));
+        node.hooks.get_or_init(Mutex::default).lock().unwrap_or_else(|e| e.into_inner()).push((id, Arc::new(hook)));
         HookHandle { node: node.clone(), id }
     }
 }
