@@ -58,6 +58,9 @@ pub trait Real:
     #[doc(hidden)]
     type Fused: Like<Self>;
 
+    /// The largest number that is less than this one.
+    #[must_use]
+    fn next_down(self) -> Self;
     /// Appends the little-endian bytes of this number.
     fn write_le(self, out: &mut Vec<u8>);
     /// Reads a number from its first [`BYTES`](Real::BYTES) little-endian bytes.
@@ -74,6 +77,9 @@ macro_rules! real {
             const BYTES: usize = size_of::<$t>();
             type Fused = Fused<$t>;
 
+            fn next_down(self) -> Self {
+                $t::next_down(self)
+            }
             fn write_le(self, out: &mut Vec<u8>) {
                 out.extend_from_slice(&self.to_le_bytes());
             }

@@ -92,7 +92,7 @@ impl<T: Real> Tensor<T> {
     /// If the shape has more elements than `usize` can count.
     #[track_caller]
     pub fn uniform(shape: impl Into<Shape>, low: T, high: T, rng: &mut Rng) -> Self {
-        Self::from_fn(shape, |_| T::from_f64(low.to_f64() + (high.to_f64() - low.to_f64()) * rng.uniform()))
+        Self::from_fn(shape, |_| between(low, high, rng.uniform()))
     }
 
     /// Independent draws from the normal distribution with mean 0 and standard deviation 1.
@@ -103,6 +103,13 @@ impl<T: Real> Tensor<T> {
     pub fn randn(shape: impl Into<Shape>, rng: &mut Rng) -> Self {
         Self::from_fn(shape, |_| T::from_f64(rng.normal()))
     }
+}
+
+/// The number at `share`, which is less than 1, of the way from `low` to `high`, and less than `high`.
+fn between<T: Real>(low: T, high: T, share: f64) -> T {
+    let x = T::from_f64(low.to_f64() + (high.to_f64() - low.to_f64()) * share);
+    // Rounding may have closed the interval.
+    if low < high && x >= high { high.next_down() } else { x }
 }
 
 impl<T: Real> From<&Tensor<T>> for Tensor<T> {
@@ -149,6 +156,18 @@ impl<T: Real, const N: usize, const M: usize, const L: usize> From<[[[T; N]; M];
 #[cfg(test)]
 mod tests {
     use crate::{Mask, Tensor};
+
+    #[test]
+    fn the_upper_bound_is_no_draw() {
+        let largest = 1.0 - f64::EPSILON / 2.0;
+        assert_eq!(super::between(0f32, 1.0, largest), 1f32.next_down());
+        assert_eq!(super::between(-1f32, 0.0, largest), (-1.0 + largest) as f32);
+        assert_eq!(super::between(1f64, 3.0, largest), 3f64.next_down());
+        assert_eq!(super::between(1f64, 1.0 + f64::EPSILON, largest), 1.0);
+        assert_eq!(super::between(2f32, 2.0, 0.5), 2.0);
+        // All others are rounded as they always were.
+        assert_eq!(super::between(-2f32, 3.0, 0.7), (-2.0 + 5.0 * 0.7) as f32);
+    }
 
     #[test]
     #[should_panic(expected = "the shape [274177, 67280421310721] is too large")]
