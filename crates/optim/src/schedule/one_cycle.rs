@@ -118,7 +118,8 @@ impl OneCycleLr {
         let (step, mut start) = (step as f64, 0.0);
         for (i, phase) in phases.iter().enumerate() {
             if step <= phase.end || i == phases.len() - 1 {
-                let share = (step - start) / (phase.end - start);
+                // A phase without length, in which PyTorch divides by 0, is over at once.
+                let share = if phase.end == start { 1.0 } else { (step - start) / (phase.end - start) };
                 return (self.between(phase.lr, share), self.between(phase.momentum, share));
             }
             start = phase.end;

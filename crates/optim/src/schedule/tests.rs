@@ -96,6 +96,20 @@ fn one_cycle_goes_up_and_down() {
 }
 
 #[test]
+fn a_rise_of_one_step_is_over_at_once() {
+    // 0.1 of ten steps end at step 0.
+    let mut opt = Sgd::<f32>::new(0.5).momentum(0.9);
+    let mut scheduler = Scheduler::new(OneCycleLr::new(1.0, 10).pct_start(0.1).linear(true), &mut opt);
+    assert_eq!((opt.lr(), opt.option(0, "momentum")), (1.0, Some(0.85)));
+    scheduler.step(&mut opt);
+    assert!((opt.lr() - (1.0 + (4e-6 - 1.0) / 9.0)).abs() < 1e-15, "{}", opt.lr());
+    // Nor is there a fall where the rise takes all steps.
+    let mut scheduler = Scheduler::new(OneCycleLr::new(1.0, 2).pct_start(1.0), &mut opt);
+    (0..2).for_each(|_| scheduler.step(&mut opt));
+    assert!((opt.lr() - 4e-6).abs() < 1e-15, "{}", opt.lr());
+}
+
+#[test]
 fn a_plateau_lowers_the_rate() {
     // The metric is 0 0 0 1 1 1 ..: better only once.
     let rates = run(ReduceLrOnPlateau::min().factor(0.5).patience(2).cooldown(3));
