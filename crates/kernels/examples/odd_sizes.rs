@@ -12,7 +12,7 @@ use chainrule_kernels::{Accum, Buffer, Real};
 /// Sides (m, k, n), and whether the factors are transposed.
 type Shape = ([usize; 3], [bool; 2]);
 
-/// Seconds of one call: the median of short runs.
+/// Seconds of one call: the lower quartile of short runs.
 fn time(mut work: impl FnMut()) -> f64 {
     let start = Instant::now();
     work();

@@ -3,8 +3,8 @@
 //! This crate knows nothing of tensors or gradients. It is the one place where SIMD, threads and `unsafe` live:
 //!
 //! * [`simd`] picks the instruction set once, at run time, and compiles each [`simd::Kernel`] for all of them;
-//! * [`parallel`] cuts work into pieces whose size depends on the work alone, so that results have the same bits at any
-//!   number of threads;
+//! * [`parallel`] spreads pieces of work over threads; the order of each sum does not depend on how the work was cut, so that results
+//!   have the same bits at any number of threads;
 //! * [`buffer`] recycles memory;
 //! * every other module is one family of kernels, each beside a plain reference implementation that its tests compare with.
 //!

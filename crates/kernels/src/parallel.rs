@@ -1,7 +1,8 @@
-//! Work cut into fixed pieces and spread over threads.
+//! Work cut into pieces and spread over threads.
 //!
-//! The pieces depend on the work alone, never on the number of threads, so results keep their bits. Work of one piece,
-//! and all work without the `rayon` feature, runs on the calling thread and wakes nobody.
+//! The order in which a number is summed up depends on the work alone, never on the number of threads, so results keep their bits. The
+//! pieces may depend on it where no sum is cut: each thread then takes some of the outputs. Work of one piece, and all work without the
+//! `rayon` feature, runs on the calling thread and wakes nobody.
 
 use std::marker::PhantomData;
 use std::ops::Range;

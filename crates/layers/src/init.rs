@@ -4,7 +4,6 @@
 //! |---|---|---|
 //! | Kaiming | `gain / sqrt(fan)` | the variance of the signals (fan in) or of the gradients (fan out) |
 //! | Xavier | `gain * sqrt(2 / (fan_in + fan_out))` | a compromise between both |
-//!
 //! | orthogonal | | lengths: rows or columns are at right angles to each other and of length `gain` |
 //! | truncated normal | as given | the tails out: no draw lies beyond the bounds |
 //!

@@ -259,7 +259,7 @@ pub trait Layer<T: Real = f32>: Module<T> + fmt::Debug + Send + Sync {
         false
     }
 
-    /// One line for a summary: the layer's kind and sizes, as PyTorch prints them, such as `Linear(784, 128)`.
+    /// One line for a summary: the layer's kind and sizes, in PyTorch's style, such as `Linear(784, 128)`.
     fn describe(&self) -> String;
 }
 

@@ -5,7 +5,7 @@
 //! * [`graph`] records operations and runs them backward: [`Tensor::backward`], [`grad`], gradients of gradients,
 //!   [`no_grad`], hooks, anomaly mode, pictures.
 //! * [`ops`] holds the calculus: one file per operation, always in the same order: equation, derivative, what is saved,
-//!   forward, backward, tests. Users write operations of their own the same way: see [`Op`].
+//!   backward, forward, tests. Users write operations of their own the same way: see [`Op`].
 //! * [`gradcheck`](gradcheck::gradcheck) compares every derivative with finite differences.
 //!
 //! ```

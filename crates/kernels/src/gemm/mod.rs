@@ -138,7 +138,7 @@ concrete! {
     <T> trait GemmKernels;
     /// `c = epilogue(a b)`, where `c` is row-major without gaps: `a.rows() * b.cols()` numbers.
     ///
-    /// Large products are spread over threads in fixed tiles.
+    /// Large products are spread over threads; the order of each sum does not depend on how many there are.
     ///
     /// # Panics
     /// If the inner sizes differ, `c` has another size, or a bias has another length than its side.
