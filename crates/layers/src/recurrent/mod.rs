@@ -17,6 +17,7 @@ mod builder;
 mod cells;
 mod gru;
 mod lstm;
+mod one_state;
 mod params;
 mod rnn;
 mod stack;
