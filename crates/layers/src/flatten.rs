@@ -43,15 +43,7 @@ impl Flatten {
     /// If `x` has no dimension `start` or `end`, or `end` is before `start`.
     #[track_caller]
     pub fn forward<T: Real>(&self, x: &Tensor<T>) -> Tensor<T> {
-        let rank = x.rank().max(1);
-        let place = |dim: isize| usize::try_from(if dim < 0 { dim + rank as isize } else { dim }).ok();
-        let (Some(start), Some(end)) = (place(self.start), place(self.end).filter(|&end| end < rank)) else {
-            panic!("Flatten: input {} has no dimensions {} and {}", x.shape(), self.start, self.end)
-        };
-        assert!(start <= end, "Flatten: input {}: dimension {start} is behind dimension {end}", x.shape());
-        let (front, rest) = x.shape().split_at(start);
-        let (merged, back) = rest.split_at((end + 1 - start).min(rest.len()));
-        x.reshape([front, &[merged.iter().product()], back].concat())
+        x.flatten_dims(self.start, self.end)
     }
 }
 
@@ -100,17 +92,7 @@ impl Unflatten {
     /// If `x` has no dimension `dim`, or its size is not the product of the sizes.
     #[track_caller]
     pub fn forward<T: Real>(&self, x: &Tensor<T>) -> Tensor<T> {
-        let dim = if self.dim < 0 { self.dim + x.rank() as isize } else { self.dim };
-        let size = usize::try_from(dim).ok().and_then(|dim| x.shape().get(dim));
-        assert!(
-            size == Some(&self.sizes.iter().product()),
-            "Unflatten: dimension {} of input {} does not hold the sizes {:?}",
-            self.dim,
-            x.shape(),
-            self.sizes
-        );
-        let dim = dim as usize;
-        x.reshape([&x.shape()[..dim], &self.sizes, &x.shape()[dim + 1..]].concat())
+        x.unflatten(self.dim, &self.sizes)
     }
 }
 
@@ -151,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "Unflatten: dimension 1 of input [2, 5] does not hold the sizes [2, 3]")]
+    #[should_panic(expected = "unflatten: a tensor of shape [5] has 5 elements, which [2, 3] cannot hold")]
     fn sizes_must_fit() {
         Unflatten::new(1, [2, 3]).forward(&Tensor::<f32>::zeros([2, 5]));
     }
