@@ -45,6 +45,10 @@ impl<T: Real> Tensor<T> {
     ///
     /// One image `[C, H, W]` without a batch gives one image.
     ///
+    /// Windows of 3x3 to 5x5 without a stride may be computed by Winograd's algorithm, which adds up the pixels of a tile of 6x6 in
+    /// several ways before it multiplies: an infinite pixel or NaN then makes NaN of outputs nearby whose windows do not hold it,
+    /// those that are computed from the same tile, up to 4x4. So it is with the gradients.
+    ///
     /// # Panics
     /// If a shape does not match, the groups do not divide the channels, or the window does not fit the padded image.
     #[track_caller]
