@@ -99,8 +99,32 @@ impl<T: Real> Stack<T> {
         let (h0, c0) = (h0.map(as_batch), c0.map(as_batch));
 
         // Inside, the steps come first.
-        let mut x = if self.batch_first { x.transpose(0, 1) } else { x };
-        let (mut last_h, mut last_c) = (Vec::with_capacity(slots), Vec::new());
+        let x = if self.batch_first { x.transpose(0, 1) } else { x };
+        let (y, last_h, last_c) = self.run(x, lengths, [h0, c0], mode);
+        let y = if self.batch_first { y.transpose(0, 1) } else { y };
+        let y = if batched { y } else { y.squeeze(batch_dim as isize) };
+        let stack = |last: Vec<Tensor<T>>| {
+            let last = if let [one] = &last[..] {
+                one.unsqueeze(0)
+            } else {
+                Tensor::stack(&last.iter().collect::<Vec<_>>(), 0)
+            };
+            if batched { last } else { last.squeeze(1) }
+        };
+        let c = (self.kind == Kind::Lstm).then(|| stack(last_c));
+        (y, (stack(last_h), c))
+    }
+
+    /// The outputs of all steps of a batch `[L, N, F]`, and the last states and memories of all layers and directions, one by one.
+    #[track_caller]
+    fn run(
+        &self,
+        mut x: Tensor<T>,
+        lengths: Option<&[usize]>,
+        [h0, c0]: [Option<Tensor<T>>; 2],
+        mode: &mut Mode<'_>,
+    ) -> (Tensor<T>, Vec<Tensor<T>>, Vec<Tensor<T>>) {
+        let (mut last_h, mut last_c) = (Vec::with_capacity(self.params.len()), Vec::new());
         for layer in 0..self.layers() {
             if let (true, Mode::Train(rng)) = (layer > 0 && self.dropout > 0.0, &mut *mode) {
                 x = x.dropout(self.dropout, rng);
@@ -129,18 +153,7 @@ impl<T: Real> Stack<T> {
                 _ => outputs.remove(0),
             };
         }
-        let y = if self.batch_first { x.transpose(0, 1) } else { x };
-        let y = if batched { y } else { y.squeeze(batch_dim as isize) };
-        let stack = |last: Vec<Tensor<T>>| {
-            let last = if let [one] = &last[..] {
-                one.unsqueeze(0)
-            } else {
-                Tensor::stack(&last.iter().collect::<Vec<_>>(), 0)
-            };
-            if batched { last } else { last.squeeze(1) }
-        };
-        let c = (self.kind == Kind::Lstm).then(|| stack(last_c));
-        (y, (stack(last_h), c))
+        (x, last_h, last_c)
     }
 }
 

@@ -284,37 +284,50 @@ impl<T: Real> Tensor<T> {
     }
 }
 
-/// The value, and its node.
+/// The leading dimensions, which are the batch's.
+fn lead(shape: &Shape) -> Shape {
+    shape[..shape.rank().saturating_sub(2)].into()
+}
+
+/// The batch that all broadcast to, and how many queries, keys and features there are.
+///
+/// # Panics
+/// If the shapes do not match.
 #[track_caller]
-fn attend<T: Real>(info: &'static OpInfo, source: Source<T>, options: AttentionOptions<'_, T>) -> Tensor<T> {
-    let parts = source.parts();
-    let [q, k, v] = &parts;
+fn sizes<T: Real>(op: &str, [q, k, v]: &[Tensor<T>; 3], mask: Option<&Shape>) -> (Shape, [usize; 3]) {
     let last = |x: &Tensor<T>| (x.rank() >= 2).then(|| [x.shape()[x.rank() - 2], x.shape()[x.rank() - 1]]);
-    let lead = |shape: &Shape| Shape::from(&shape[..shape.rank().saturating_sub(2)]);
-    let mask_shape = options.mask.map(|mask| match mask {
-        AttentionMask::Keep(mask) => mask.shape().clone(),
-        AttentionMask::Add(mask) => mask.shape().clone(),
-    });
     let batch = lead(q.shape()).broadcast(&lead(k.shape())).and_then(|batch| batch.broadcast(&lead(v.shape())));
-    let batch = batch.and_then(|b| mask_shape.as_ref().map_or(Some(b.clone()), |mask| b.broadcast(&lead(mask))));
+    let batch = batch.and_then(|batch| mask.map_or(Some(batch.clone()), |mask| batch.broadcast(&lead(mask))));
     let sizes = match (last(q), last(k), last(v)) {
         (Some([l, e]), Some([s, e_k]), Some([s_v, _])) if e == e_k && s == s_v => Some([l, s, e]),
         _ => None,
     };
     let (Some(batch), Some([queries, keys, features])) = (batch, sizes) else {
         panic!(
-            "{}: queries {}, keys {}, values {}: they must be [.., L, E], [.., S, E] and [.., S, F]",
-            info.name,
+            "{op}: queries {}, keys {}, values {}: they must be [.., L, E], [.., S, E] and [.., S, F]",
             q.shape(),
             k.shape(),
             v.shape()
         )
     };
-    let full: Shape = batch.iter().copied().chain([queries, keys]).collect();
-    if let Some(mask) = &mask_shape {
+    if let Some(mask) = mask {
+        let full: Shape = batch.iter().copied().chain([queries, keys]).collect();
         let fits = mask.broadcast(&full).as_ref() == Some(&full);
-        assert!(fits, "{}: a mask of shape {mask} does not broadcast to {full}", info.name);
+        assert!(fits, "{op}: a mask of shape {mask} does not broadcast to {full}");
     }
+    (batch, [queries, keys, features])
+}
+
+/// The value, and its node.
+#[track_caller]
+fn attend<T: Real>(info: &'static OpInfo, source: Source<T>, options: AttentionOptions<'_, T>) -> Tensor<T> {
+    let parts = source.parts();
+    let mask_shape = options.mask.map(|mask| match mask {
+        AttentionMask::Keep(mask) => mask.shape(),
+        AttentionMask::Add(mask) => mask.shape(),
+    });
+    let (batch, [queries, keys, features]) = sizes(info.name, &parts, mask_shape);
+    let [q, k, v] = &parts;
     let mask = options.mask.map(|mask| match mask {
         AttentionMask::Add(mask) => mask.clone(),
         AttentionMask::Keep(mask) => {
@@ -332,7 +345,7 @@ fn attend<T: Real>(info: &'static OpInfo, source: Source<T>, options: AttentionO
         dropout: options.dropout.filter(|&(p, _)| p > 0.0),
         batch,
     };
-    let empty = full.numel() == 0 || features == 0 || v.numel() == 0;
+    let empty = [settings.batch.numel(), queries, keys, features, v.numel()].contains(&0);
     // A mask with a batch of its own gives several outputs for one input: their gradients do not stand side by side.
     let apart = matches!(source, Source::Packed(_)) && settings.batch != lead(q.shape());
     if empty || apart || settings.mask.as_ref().is_some_and(|mask| mask.is_tracked() && crate::is_grad_enabled()) {
