@@ -23,6 +23,7 @@ use std::ops::Range;
 use crate::Accum;
 use crate::Buffer;
 use crate::gemm::{self, Element};
+use crate::size::{LARGEST, count};
 
 mod abreast;
 mod areas;
@@ -77,7 +78,8 @@ impl Conv2d {
     /// `None` where the window does not fit into the padded image.
     ///
     /// # Panics
-    /// If a kernel size, stride or dilation is 0, or the groups do not divide the channels.
+    /// If a kernel size, stride or dilation is 0, or a size is so large that places could wrap around (above 2^31), or the groups do not
+    /// divide the channels.
     pub fn checked_output(&self) -> Option<[usize; 2]> {
         self.check();
         let size = |d: usize| {
@@ -97,18 +99,18 @@ impl Conv2d {
 
     /// How many numbers the input holds.
     pub fn input_len(&self) -> usize {
-        self.batch * self.in_channels * self.input[0] * self.input[1]
+        count(&[self.batch, self.in_channels, self.input[0], self.input[1]])
     }
 
     /// How many numbers the weights hold.
     pub fn weight_len(&self) -> usize {
-        self.out_channels * (self.in_channels / self.groups) * self.kernel[0] * self.kernel[1]
+        count(&[self.out_channels, self.in_channels / self.groups, self.kernel[0], self.kernel[1]])
     }
 
     /// How many numbers the output holds.
     pub fn output_len(&self) -> usize {
         let [height, width] = self.output();
-        self.batch * self.out_channels * height * width
+        count(&[self.batch, self.out_channels, height, width])
     }
 
     fn check(&self) {
@@ -116,6 +118,8 @@ impl Conv2d {
         assert!(positive(self.kernel), "conv2d: the kernel {:?} is empty", self.kernel);
         assert!(positive(self.stride), "conv2d: the stride {:?} is 0", self.stride);
         assert!(positive(self.dilation), "conv2d: the dilation {:?} is 0", self.dilation);
+        let sizes = [self.input, self.kernel, self.stride, self.padding, self.dilation];
+        assert!(sizes.as_flattened().iter().all(|&size| size <= LARGEST), "conv2d: a size is too large: {self:?}");
         assert!(
             self.groups > 0
                 && self.in_channels.is_multiple_of(self.groups)

@@ -311,6 +311,12 @@ fn a_wrong_length_panics() {
     forward(&square([1, 1, 1], 3, [2, 1, 0, 1, 1]), &[0.0f32; 8], &[0.0; 4], Epilogue::plain(), &mut [0.0; 4]);
 }
 
+#[test]
+#[should_panic(expected = "a size is too large")]
+fn places_do_not_wrap_around() {
+    square([1, 1, 1], 3, [2, 1, usize::MAX / 2, 1, 1]).output();
+}
+
 /// The bits of the three passes.
 #[cfg(feature = "rayon")]
 fn bits(geometry: &Conv2d) -> Vec<u32> {
