@@ -106,37 +106,37 @@ impl<T: Element> Sums<T> {
     }
 }
 
-/// Images of some samples: the first one's channels start at `start`, those of the next `apart` numbers on.
-pub(super) struct Images<'a, T> {
+/// Some samples of images: the channels of the first start at `start`, those of the next `apart` numbers on.
+pub(super) struct Samples<'a, T> {
     pub(super) numbers: &'a Shared<'a, T>,
     pub(super) start: usize,
     pub(super) apart: usize,
-    pub(super) samples: usize,
+    pub(super) count: usize,
     pub(super) channels: usize,
     pub(super) size: [usize; 2],
 }
 
-impl<T: Element> Images<'_, T> {
+impl<T: Element> Samples<'_, T> {
     /// Puts sums to where they belong, zeros where there are none.
     ///
     /// # Safety
     /// Nobody else uses these channels meanwhile.
     pub(super) unsafe fn put_back(&self, sums: &[Sums<T>]) {
-        assert!(self.samples > 0 && self.samples <= lanes::<T>(), "a register has fewer lanes");
+        assert!(self.count > 0 && self.count <= lanes::<T>(), "a register has fewer lanes");
         let plane = self.size[0] * self.size[1];
         let together = (PIECE / (plane * lanes::<T>())).max(1);
         parallel::for_each(self.channels.div_ceil(together), |piece| {
             let channels = piece * together..self.channels.min((piece + 1) * together);
-            let len = (self.samples - 1) * self.apart + channels.len() * plane;
+            let len = (self.count - 1) * self.apart + channels.len() * plane;
             let to = self.numbers.place(self.start + channels.start * plane, len);
-            dispatch(Apart { images: self, sums, channels, to });
+            dispatch(Apart { samples: self, sums, channels, to });
         });
     }
 }
 
 /// Puts some channels back.
 struct Apart<'a, T: Real> {
-    images: &'a Images<'a, T>,
+    samples: &'a Samples<'a, T>,
     sums: &'a [Sums<T>],
     channels: Range<usize>,
     to: *mut T,
@@ -145,7 +145,7 @@ struct Apart<'a, T: Real> {
 impl<T: Real> LaneKernel<T> for Apart<'_, T> {
     #[inline(always)]
     unsafe fn run<L: Lane<Num = T>>(self) {
-        let Apart { images: &Images { apart, samples, size, .. }, sums, channels, to } = self;
+        let Apart { samples: &Samples { apart, count, size, .. }, sums, channels, to } = self;
         let plane = size[0] * size[1];
         let is_whole = sums.len() == 1 && sums[0].size == size;
         // Places without sums stay zero.
@@ -160,7 +160,7 @@ impl<T: Real> LaneKernel<T> for Apart<'_, T> {
             };
             // SAFETY: the caller entered `L`; `from` has a register for each place, and `put_back` has checked that the planes are there;
             // its caller promised that they are ours.
-            unsafe { from_lanes::<L>(from.as_ptr(), samples, plane, to.add(i * plane), apart) };
+            unsafe { from_lanes::<L>(from.as_ptr(), count, plane, to.add(i * plane), apart) };
         }
     }
 }

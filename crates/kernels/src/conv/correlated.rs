@@ -32,7 +32,9 @@ pub(super) fn applies<T: Element>(geometry: &Conv2d) -> bool {
     let samples = geometry.batch.next_multiple_of(lanes::<T>());
     let plane = inputs(geometry).0.len();
     let numbers = geometry.group_in() * plane + outputs * windows;
-    let here = (outputs.next_multiple_of(4) * terms.next_multiple_of(6) * windows + 6 * numbers) * samples;
+    // Sums are read and written once for the windows of a block.
+    let pairs = outputs.next_multiple_of(4) * terms.next_multiple_of(6);
+    let here = (pairs * (windows + windows / 4 + 10) + 6 * numbers) * samples;
     // Rows of windows are turned in squares.
     let squares = terms * oh * ow.div_ceil(MAX_LANES);
     let blocked = (outputs * terms * windows + 140 * squares) * geometry.batch;
@@ -50,23 +52,23 @@ pub(super) fn weight_grad<T: Element>(geometry: &Conv2d, x: &[T], g: &[T], dw: &
     let (group_in, group_out, plane) = (geometry.group_in(), geometry.group_out(), oh * ow);
     let (layout, shifts) = inputs(geometry);
     let gradients = Layout { size: [oh, ow], padding: [0, 0], stride: [1, 1], rows: oh, pitch: ow };
-    let beside = lanes::<T>();
+    let lanes = lanes::<T>();
     let bases = (0..group_in).flat_map(|c| shifts.iter().map(move |shift| (c, shift)));
-    let bases: Vec<_> = bases.map(|(c, shift)| (c * batched::distance(&layout) + shift) * beside).collect();
-    let blocks = batch.div_ceil(beside);
+    let bases: Vec<_> = bases.map(|(c, shift)| (c * batched::distance(&layout) + shift) * lanes).collect();
+    let blocks = batch.div_ceil(lanes);
     let shares = PIECES.div_ceil(groups).min(blocks);
     let weights = group_out * group_in * taps;
     let mut partial = Buffer::unspecified(shares * dw.len());
     parallel::for_each_chunk(&mut partial, weights, |piece, out| {
         let (share, group) = (piece / groups, piece % groups);
-        let mut sums = Buffer::zeroed(weights * beside);
+        let mut sums = Buffer::zeroed(weights * lanes);
         for block in blocks * share / shares..blocks * (share + 1) / shares {
-            let (first, count) = (block * beside, beside.min(batch - block * beside));
+            let (first, count) = (block * lanes, lanes.min(batch - block * lanes));
             let x = &x[(first * in_channels + group * group_in) * size..];
             let g = &g[(first * out_channels + group * group_out) * plane..];
             let x = batched::lay(&layout, group_in, x, in_channels * size, count);
             let g = batched::lay(&gradients, group_out, g, out_channels * plane, count);
-            let distance = batched::distance(&gradients) * beside;
+            let distance = batched::distance(&gradients) * lanes;
             dispatch(Correlate {
                 x: &x,
                 pitch: layout.pitch,
@@ -77,7 +79,7 @@ pub(super) fn weight_grad<T: Element>(geometry: &Conv2d, x: &[T], g: &[T], dw: &
                 sums: &mut sums,
             });
         }
-        for (out, sums) in out.iter_mut().zip(sums.chunks_exact(beside)) {
+        for (out, sums) in out.iter_mut().zip(sums.chunks_exact(lanes)) {
             *out = sums.iter().fold(T::ZERO, |sum, &x| sum + x);
         }
     });

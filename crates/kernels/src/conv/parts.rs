@@ -229,9 +229,9 @@ impl<T: Element> Images<'_, T> {
             product(part, part.size[0] * part.size[1] * beside, &mut sums[0].numbers);
         });
         let (start, len) = self.place(samples.start, group);
-        let (apart, samples) = (self.groups * len, samples.len());
+        let (apart, count) = (self.groups * len, samples.len());
         let Images { size, channels, ref numbers, .. } = *self;
         // SAFETY: the caller's.
-        unsafe { batched::Images { numbers, start, apart, samples, channels, size }.put_back(&sums) };
+        unsafe { batched::Samples { numbers, start, apart, count, channels, size }.put_back(&sums) };
     }
 }
