@@ -88,6 +88,7 @@ pub(super) struct Work {
     pub(super) together: usize,
     pub(super) channels: usize,
     pub(super) outputs: usize,
+    /// How windows are read.
     pub(super) way: Way,
 }
 
