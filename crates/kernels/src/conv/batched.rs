@@ -61,7 +61,7 @@ impl<T: Real> LaneKernel<T> for Together<'_, T> {
     #[inline(always)]
     unsafe fn run<L: Lane<Num = T>>(self) {
         let Together { layout, planes, apart, samples, len, out } = self;
-        let ([height, width], [down, step]) = (layout.size, layout.stride);
+        let [height, width] = layout.size;
         let mut flat = Buffer::unspecified(height * width * L::LANES);
         for (c, out) in out.chunks_exact_mut(len).enumerate() {
             let planes = &planes[c * height * width..];
@@ -70,23 +70,14 @@ impl<T: Real> LaneKernel<T> for Together<'_, T> {
             assert!(samples > 0 && planes.len() >= (samples - 1) * apart + height * width, "there are fewer planes");
             // SAFETY: the caller entered `L`; the planes are there, as was asserted, and `flat` has a register for each number.
             unsafe { to_lanes::<L>(planes.as_ptr(), apart, samples, height * width, flat.as_mut_ptr()) };
-            for phase in 0..down * step {
-                let (rows, top) = layout.inside(0, phase / step, layout.rows);
-                let (columns, left) = layout.inside(1, phase % step, layout.pitch);
-                if columns.is_empty() {
-                    continue;
-                }
-                for (i, row) in rows.enumerate() {
-                    let to = (phase * layout.rows + row) * layout.pitch + columns.start;
-                    let from = (top + i * down) * width + left;
-                    let from = flat[from * L::LANES..].chunks_exact(L::LANES).step_by(step);
-                    let to = out[to * L::LANES..].chunks_exact_mut(L::LANES).take(columns.len());
-                    // SAFETY: the caller entered `L`, and both are whole registers.
-                    to.zip(from).for_each(|(to, from)| unsafe {
-                        L::load(from.as_ptr()).then(L::splat(T::ZERO), samples).store(to.as_mut_ptr());
-                    });
-                }
-            }
+            layout.for_each_run(|from, to, count| {
+                let from = flat[from * L::LANES..].chunks_exact(L::LANES).step_by(layout.stride[1]);
+                let to = out[to * L::LANES..].chunks_exact_mut(L::LANES).take(count);
+                // SAFETY: the caller entered `L`, and both are whole registers.
+                to.zip(from).for_each(|(to, from)| unsafe {
+                    L::load(from.as_ptr()).then(L::splat(T::ZERO), samples).store(to.as_mut_ptr());
+                });
+            });
         }
     }
 }

@@ -17,7 +17,7 @@ use std::ops::Range;
 
 use super::areas::{Area, Reach, Work};
 use super::parts::{Images, Part, Steps, Weights, picked};
-use super::planes::{Rows, Turned, inputs};
+use super::planes::{Rows, Turned, input_layout, inputs};
 use super::ways::{Task, Way};
 use super::windows::{ByElement, Windows, lay};
 use super::{Conv2d, batched, shared::Shared, shares::Shares, standing};
@@ -62,7 +62,7 @@ pub(super) fn forward_task(geometry: &Conv2d) -> (Task, usize) {
     // A stride splits rows; planes without padding need no copy to be read where they stand.
     let copies = batch * group_in * input[0] * (stride[1] - usize::from(padding != [0, 0]));
     let (windows, terms) = ([batch, oh, ow], group_in * geometry.taps());
-    (Task { groups, windows, copies, outputs: geometry.group_out(), terms }, group_in * inputs(geometry).0.len())
+    (Task { groups, windows, copies, outputs: geometry.group_out(), terms }, group_in * input_layout(geometry).len())
 }
 
 /// [`forward`](super::forward). Pieces: blocks of samples of a group.

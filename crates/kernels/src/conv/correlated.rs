@@ -9,7 +9,7 @@
 //! take longer than the multiplications, and rows of windows may be as short as they are.
 
 use super::beside;
-use super::planes::{Layout, inputs};
+use super::planes::{Layout, input_layout, inputs};
 use super::{Conv2d, add_shares, batched};
 use crate::gemm::registers::{LaneKernel, dispatch, lanes};
 use crate::gemm::{Element, Lane, MAX_LANES};
@@ -30,7 +30,7 @@ pub(super) fn applies<T: Element>(geometry: &Conv2d) -> bool {
     let ([oh, ow], outputs) = (geometry.output(), geometry.group_out());
     let (terms, windows) = (geometry.group_in() * geometry.taps(), oh * ow);
     let samples = geometry.batch.next_multiple_of(lanes::<T>());
-    let plane = inputs(geometry).0.len();
+    let plane = input_layout(geometry).len();
     let numbers = geometry.group_in() * plane + outputs * windows;
     // Sums are read and written once for the windows of a block.
     let pairs = outputs.next_multiple_of(4) * terms.next_multiple_of(6);

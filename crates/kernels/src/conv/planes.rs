@@ -50,15 +50,39 @@ impl Layout {
         let end = ((self.size[d] as isize - shift).max(0) as usize).div_ceil(self.stride[d]).clamp(first, count);
         (first..end, ((first * self.stride[d]) as isize + shift).max(0) as usize)
     }
+
+    /// Calls `take` for each row of each phase with where its first number stands in the plane, where it stands here, and how many
+    /// there are: neighbors here, `stride[1]` apart in the plane.
+    #[inline(always)]
+    pub(super) fn for_each_run(&self, mut take: impl FnMut(usize, usize, usize)) {
+        let [down, across] = self.stride;
+        for phase in 0..down * across {
+            let (rows, top) = self.inside(0, phase / across, self.rows);
+            let (columns, left) = self.inside(1, phase % across, self.pitch);
+            if columns.is_empty() {
+                continue;
+            }
+            for (i, row) in rows.enumerate() {
+                let to = (phase * self.rows + row) * self.pitch + columns.start;
+                take((top + i * down) * self.size[1] + left, to, columns.len());
+            }
+        }
+    }
 }
 
-/// The layout of input planes, and the shift of each window element.
-pub(super) fn inputs(geometry: &Conv2d) -> (Layout, Vec<usize>) {
+/// The layout of input planes.
+pub(super) fn input_layout(geometry: &Conv2d) -> Layout {
     let Conv2d { input, kernel, stride, padding, dilation, .. } = *geometry;
     let [oh, ow] = geometry.output();
     let reach = |d: usize| (kernel[d] - 1) * dilation[d] / stride[d];
     let padding = padding.map(|p| p as isize);
-    let layout = Layout { size: input, padding, stride, rows: oh + reach(0), pitch: ow + reach(1) };
+    Layout { size: input, padding, stride, rows: oh + reach(0), pitch: ow + reach(1) }
+}
+
+/// The layout of input planes, and the shift of each window element.
+pub(super) fn inputs(geometry: &Conv2d) -> (Layout, Vec<usize>) {
+    let Conv2d { kernel, dilation, .. } = *geometry;
+    let layout = input_layout(geometry);
     let shifts = (0..geometry.taps())
         .map(|tap| layout.shift([tap / kernel[1] * dilation[0], tap % kernel[1] * dilation[1]]))
         .collect();
@@ -130,23 +154,15 @@ impl<T: Real> LaneKernel<T> for Fill<'_, T> {
     #[inline(always)]
     unsafe fn run<L: Lane<Num = T>>(self) {
         let Fill { layout, plane, out } = self;
-        let [down, step] = layout.stride;
-        for phase in 0..down * step {
-            let (rows, top) = layout.inside(0, phase / step, layout.rows);
-            let (columns, left) = layout.inside(1, phase % step, layout.pitch);
-            if columns.is_empty() {
-                continue;
+        let step = layout.stride[1];
+        layout.for_each_run(|from, to, count| {
+            let (from, to) = (&plane[from..][..(count - 1) * step + 1], &mut out[to..][..count]);
+            match step {
+                // SAFETY: the caller entered `L`; the slices have the same length.
+                1 => unsafe { copy::<L>(from, to) },
+                _ => strided::gather(step, from, to, |to, from| *to = from),
             }
-            for (i, row) in rows.enumerate() {
-                let from = &plane[(top + i * down) * layout.size[1] + left..][..(columns.len() - 1) * step + 1];
-                let to = &mut out[(phase * layout.rows + row) * layout.pitch + columns.start..][..columns.len()];
-                match step {
-                    // SAFETY: the caller entered `L`; the slices have the same length.
-                    1 => unsafe { copy::<L>(from, to) },
-                    _ => strided::gather(step, from, to, |to, from| *to = from),
-                }
-            }
-        }
+        });
     }
 }
 
