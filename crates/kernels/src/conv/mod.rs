@@ -14,7 +14,7 @@
 //! weights), `winograd` (3x3 to 5x5), `pointwise` (1x1), both without a stride, `depthwise` (one input channel to a group; `abreast` where planes
 //! are small), and the definition itself in [`reference`](mod@reference), for tests. `scattered` is the gradient of the input
 //! for windows with a stride, few windows and few channels, `beside` that of the weights for few outputs, cut as in `blocked` by
-//! `shares`, `correlated` the same for few channels of many samples. `planes`, `windows`, `standing`, `batched` and `strip` lay images out for them; `ways` says which of these pays, `areas` where
+//! `shares`, `correlated` the same for few channels or few outputs. `planes`, `windows`, `standing`, `batched` and `strip` lay images out for them; `ways` says which of these pays, `areas` where
 //! padding need not be multiplied.
 //! Where windows leave out pixels altogether, `thinned` picks those that they meet first.
 
@@ -48,6 +48,7 @@ mod ways;
 mod windows;
 mod winograd;
 
+use correlated::{rows, samples};
 use thinned::Thinned;
 
 /// The geometry of a convolution. Pairs are `[height, width]`.
@@ -290,7 +291,8 @@ fn weight_grad_impl<T: Element>(geometry: &Conv2d, x: &[T], g: &[T], dw: &mut [T
         Path::Pointwise => pointwise::weight_grad(geometry, x, g, dw),
         Path::Abreast => abreast::weight_grad(geometry, x, g, dw),
         Path::Depthwise => depthwise::weight_grad(geometry, x, g, dw),
-        Path::Blocked if correlated::applies::<T>(geometry) => correlated::weight_grad(geometry, x, g, dw),
+        Path::Blocked if samples::applies::<T>(geometry) => samples::weight_grad(geometry, x, g, dw),
+        Path::Blocked if rows::applies::<T>(geometry) => rows::weight_grad(geometry, x, g, dw),
         Path::Blocked if beside::applies(geometry) => beside::weight_grad(geometry, x, g, dw),
         Path::Blocked => blocked::weight_grad(geometry, x, g, dw),
     }

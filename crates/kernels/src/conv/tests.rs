@@ -5,7 +5,7 @@ use rand::{RngExt, SeedableRng};
 
 use super::areas::{Reach, Work};
 use super::ways::Way;
-use super::{Conv2d, Epilogue, blocked, correlated, forward, input_grad, reference, weight_grad, winograd};
+use super::{Conv2d, Epilogue, Path, blocked, forward, input_grad, reference, rows, samples, weight_grad, winograd};
 use crate::simd::{self, Level};
 use crate::{Real, relu};
 
@@ -143,13 +143,51 @@ fn samples_side_by_side_agree_with_the_definition() {
             for (count, (task, numbers)) in batched.iter_mut().zip(tasks) {
                 *count += usize::from(task.way::<f32>(numbers) == Way::Batched);
             }
-            correlated += usize::from(correlated::applies::<f32>(&geometry));
+            correlated += usize::from(samples::applies::<f32>(&geometry));
         }
         check::<f32>(&geometry, &mut rng);
         check::<f64>(&geometry, &mut rng);
     }
     let counts = [batched[0], batched[1], correlated];
     assert!(simd::level() == Level::Portable || counts.iter().all(|&count| count > 20), "{counts:?} of 106");
+}
+
+#[test]
+fn neighbors_side_by_side_agree_with_the_definition() {
+    let mut rng = SmallRng::seed_from_u64(7);
+    let given = [
+        square([2, 1, 32], 28, [3, 1, 0, 1, 1]),  // most registers meet the end of a row
+        square([3, 2, 7], 32, [3, 1, 1, 1, 1]),   // none does; outputs and elements are left over
+        square([2, 3, 4], 40, [5, 2, 2, 2, 1]),   // phases
+        square([2, 6, 2], 17, [2, 1, 0, 1, 2]),   // groups, and a register for every row
+        square([9, 1, 16], 112, [7, 4, 3, 1, 1]), // two samples in a share
+    ];
+    let wide = |rng: &mut SmallRng| Conv2d { input: [rng.random_range(5..=20), rng.random_range(18..=50)], ..any(rng) };
+    let mut count = 0;
+    for geometry in given.into_iter().chain((0..100).map(|_| wide(&mut rng)).collect::<Vec<_>>()) {
+        let is_blocked = |geometry| matches!(Path::of(geometry, winograd::serves_weights(geometry)), Path::Blocked);
+        if geometry.checked_output().is_some() && is_blocked(&geometry) && !samples::applies::<f32>(&geometry) {
+            count += usize::from(rows::applies::<f32>(&geometry));
+        }
+        check::<f32>(&geometry, &mut rng);
+        check::<f64>(&geometry, &mut rng);
+    }
+    assert!(simd::level() == Level::Portable || count > 20, "{count} of 105");
+}
+
+#[test]
+fn an_infinity_stays_with_the_elements_that_meet_it() {
+    let geometry = square([2, 1, 32], 29, [3, 1, 0, 1, 1]);
+    assert!(simd::level() == Level::Portable || rows::applies::<f32>(&geometry));
+    let mut x = vec![1f32; geometry.input_len()];
+    // The corners meet one element of a window each.
+    (x[28], x[29 * 29 - 1]) = (f32::INFINITY, f32::INFINITY);
+    let (g, mut dw) = (vec![1f32; geometry.output_len()], vec![0f32; geometry.weight_len()]);
+    weight_grad(&geometry, &x, &g, &mut dw);
+    for window in dw.chunks_exact(9) {
+        let want = 2. * 27. * 27.;
+        assert_eq!(window, [want, want, f32::INFINITY, want, want, want, want, want, f32::INFINITY]);
+    }
 }
 
 /// Geometries that each take a path or an edge of their own.
