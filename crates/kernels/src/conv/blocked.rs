@@ -17,7 +17,7 @@ use std::ops::Range;
 
 use super::areas::{Area, Reach, Work};
 use super::parts::{Images, Part, Steps, Weights, picked};
-use super::planes::{Rows, Turned, input_layout, inputs};
+use super::planes::{Rows, Turned, bases, input_layout, inputs};
 use super::ways::{Task, Way};
 use super::windows::{ByElement, Windows, lay};
 use super::{Conv2d, batched, shared::Shared, shares::Shares, standing};
@@ -40,11 +40,6 @@ pub(super) fn blocks(batch: usize, plane: usize) -> (usize, usize) {
 /// The samples of a block.
 fn samples(geometry: &Conv2d, together: usize, block: usize) -> Range<usize> {
     block * together..geometry.batch.min((block + 1) * together)
-}
-
-/// Where window elements `shifts` of `channels` planes start, `distance` numbers from plane to plane.
-fn bases(channels: usize, distance: usize, shifts: &[usize]) -> Vec<usize> {
-    (0..channels).flat_map(|c| shifts.iter().map(move |shift| c * distance + shift)).collect()
 }
 
 /// How many samples are put together, and how many blocks of them there are.

@@ -89,6 +89,11 @@ pub(super) fn inputs(geometry: &Conv2d) -> (Layout, Vec<usize>) {
     (layout, shifts)
 }
 
+/// Where window elements `shifts` of `channels` planes start, `distance` numbers from plane to plane.
+pub(super) fn bases(channels: usize, distance: usize, shifts: &[usize]) -> Vec<usize> {
+    (0..channels).flat_map(|c| shifts.iter().map(move |shift| c * distance + shift)).collect()
+}
+
 /// The rows (or columns) of `dx` along one dimension: row `a` belongs to phase `(a + p) % s` and is number
 /// `q = (a + p) / s` of it, which window elements `u` with `u d % s` equal to the phase reach from row `q - u d / s` of `g`.
 #[derive(Clone, Copy)]

@@ -45,13 +45,13 @@ fn weight_grad<T: Element>(
 }
 
 /// How to go through the windows of a plane, a register of lanes at a time.
-trait Windows<T>: Copy {
+trait Walk<T>: Copy {
     /// How many numbers it reads of a plane of `g`, and of the laid planes behind the start of an element.
     fn reach<L: Lane<Num = T>>(&self) -> [usize; 2];
     /// The sums over all windows, for planes of `g` and elements that start where `x` says.
     ///
     /// # Safety
-    /// `L` is entered, and [`reach`](Windows::reach) numbers can be read.
+    /// `L` is entered, and [`reach`](Walk::reach) numbers can be read.
     unsafe fn sum<L: Lane<Num = T>, const OUTPUTS: usize, const ELEMENTS: usize>(
         &self,
         g: [*const T; OUTPUTS],
@@ -72,7 +72,7 @@ struct Correlate<'a, T, W> {
     sums: &'a mut [T],
 }
 
-impl<T: Real, W: Windows<T>> LaneKernel<T> for Correlate<'_, T, W> {
+impl<T: Real, W: Walk<T>> LaneKernel<T> for Correlate<'_, T, W> {
     #[inline(always)]
     unsafe fn run<L: Lane<Num = T>>(self) {
         let outputs = self.sums.len() / (self.bases.len() * L::LANES);
@@ -88,7 +88,7 @@ impl<T: Real, W: Windows<T>> LaneKernel<T> for Correlate<'_, T, W> {
     }
 }
 
-impl<T: Real, W: Windows<T>> Correlate<'_, T, W> {
+impl<T: Real, W: Walk<T>> Correlate<'_, T, W> {
     /// # Safety
     /// `L` is entered, and the planes have all windows.
     #[inline(always)]

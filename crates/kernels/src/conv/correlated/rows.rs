@@ -2,11 +2,11 @@
 //!
 //! `G` is read where it stands, windows from planes that are laid out: a run of numbers, or the ends of two rows.
 
-use super::{CACHED, Correlate, Windows};
+use super::{CACHED, Correlate, Walk};
 use crate::Real;
 use crate::conv::Conv2d;
 use crate::conv::beside;
-use crate::conv::planes::{input_layout, inputs};
+use crate::conv::planes::{bases, input_layout, inputs};
 use crate::conv::windows::lay;
 use crate::gemm::registers::{dispatch, lanes};
 use crate::gemm::{Element, Lane, MAX_LANES};
@@ -37,8 +37,7 @@ pub(in crate::conv) fn weight_grad<T: Element>(geometry: &Conv2d, x: &[T], g: &[
     let ([oh, ow], size) = (geometry.output(), geometry.input_plane());
     let (group_in, group_out, plane, lanes) = (geometry.group_in(), geometry.group_out(), oh * ow, lanes::<T>());
     let (layout, shifts) = inputs(geometry);
-    let bases = (0..group_in).flat_map(|c| shifts.iter().map(move |shift| (c, shift)));
-    let bases: Vec<_> = bases.map(|(c, shift)| c * layout.len() + shift).collect();
+    let bases = bases(group_in, layout.len(), &shifts);
     let runs = (0..plane).step_by(lanes).map(|at| Run::new(at, lanes.min(plane - at), ow, layout.pitch));
     let runs: Vec<_> = runs.collect();
     super::weight_grad(geometry, batch, dw, |group, samples, sums| {
@@ -111,7 +110,7 @@ struct Rows<'a> {
     plane: usize,
 }
 
-impl<T: Real> Windows<T> for Rows<'_> {
+impl<T: Real> Walk<T> for Rows<'_> {
     fn reach<L: Lane<Num = T>>(&self) -> [usize; 2] {
         assert!(self.runs.len() == self.plane.div_ceil(L::LANES), "windows are missing");
         [self.plane, self.runs.iter().flat_map(|run| run.starts).max().unwrap_or(0) + L::LANES]

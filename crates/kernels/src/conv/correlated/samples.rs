@@ -2,9 +2,9 @@
 //!
 //! Both factors are laid out as in `batched`; rows of windows may be as short as they are.
 
-use super::{CACHED, Correlate, Windows};
+use super::{CACHED, Correlate, Walk};
 use crate::Real;
-use crate::conv::planes::{Layout, input_layout, inputs};
+use crate::conv::planes::{Layout, bases, input_layout, inputs};
 use crate::conv::{Conv2d, batched, beside};
 use crate::gemm::registers::{dispatch, lanes};
 use crate::gemm::{Element, Lane, MAX_LANES};
@@ -41,8 +41,8 @@ pub(in crate::conv) fn weight_grad<T: Element>(geometry: &Conv2d, x: &[T], g: &[
     let (layout, shifts) = inputs(geometry);
     let gradients = Layout { size: [oh, ow], padding: [0, 0], stride: [1, 1], rows: oh, pitch: ow };
     let lanes = lanes::<T>();
-    let bases = (0..group_in).flat_map(|c| shifts.iter().map(move |shift| (c, shift)));
-    let bases: Vec<_> = bases.map(|(c, shift)| (c * batched::distance(&layout) + shift) * lanes).collect();
+    let shifts: Vec<_> = shifts.iter().map(|shift| shift * lanes).collect();
+    let bases = bases(group_in, batched::distance(&layout) * lanes, &shifts);
     let windows = Together { pitch: layout.pitch, size: [oh, ow] };
     super::weight_grad(geometry, batch.div_ceil(lanes), dw, |group, blocks, sums| {
         for block in blocks {
@@ -66,7 +66,7 @@ struct Together {
     size: [usize; 2],
 }
 
-impl<T: Real> Windows<T> for Together {
+impl<T: Real> Walk<T> for Together {
     fn reach<L: Lane<Num = T>>(&self) -> [usize; 2] {
         let [rows, columns] = self.size;
         [rows * columns * L::LANES, ((rows - 1) * self.pitch + columns) * L::LANES]
