@@ -30,7 +30,10 @@ pub(crate) fn together(cols: usize) -> usize {
 /// comes after and loses the vectors.
 #[inline(always)]
 pub(crate) fn settle<T>(lanes: [T; LANES]) -> [T; LANES] {
-    std::hint::black_box(lanes)
+    /// What is read back soon after it was written must not lie across two lines of the cache.
+    #[repr(align(64))]
+    struct Line<T>([T; LANES]);
+    std::hint::black_box(Line(lanes)).0
 }
 
 /// Combines the lanes in pairs, then pairs of pairs. Each half is an array of its own, which is a register: in place, they would be
