@@ -9,7 +9,8 @@
 //! elements, and is NaN where the window holds a NaN. A mean counts the padding as zeros, or leaves it out.
 //!
 //! What a maximum leaves behind is where it stood in its window: `places` moves numbers to there and back. Windows that divide a plane as
-//! evenly as they can are in `adaptive`, means in `mean`. Where there are enough planes, all of them go side by side: `abreast`.
+//! evenly as they can are in `adaptive`, means in `mean`. Where there are enough planes, all of them go side by side: `abreast`; maxima
+//! of windows with long rows are looked for in these: `long`.
 //!
 //! The kernels here go along rows of windows, one window element `(u, v)` at a time: that is a plain loop over `j`, which
 //! vectorizes, and still meets the elements of each window in order.
@@ -26,6 +27,7 @@ use crate::{Buffer, Real, parallel, strided};
 
 mod abreast;
 mod adaptive;
+mod long;
 mod mean;
 mod places;
 #[cfg(test)]
@@ -359,9 +361,11 @@ fn maxima<T: Element, P: Pooled>(
     let inside = geometry.all_inside();
     let long = inside && geometry.kernel[0] * geometry.kernel[1] <= 4 && geometry.output()[1] > SHORT;
     let whole = geometry.takes_whole_planes();
+    let planes = Adaptive2d { planes: geometry.planes, input: geometry.input, output: [1, 1] };
+    let whole_long = whole && long::serves(&planes);
     let abreast =
         if long || whole { None } else { geometry.windows_abreast(abreast::MAXIMA).filter(Windows::all_cover) };
-    let together = geometry.planes_together(whole || abreast.is_some());
+    let together = geometry.planes_together(whole && !whole_long || abreast.is_some());
     let (size, out) = (together * geometry.input_plane(), together * geometry.output_plane());
     let plane = geometry.output_plane();
     parallel::for_each_chunk2((y, &mut kept), (out, out), |piece, y, kept| {
@@ -370,6 +374,8 @@ fn maxima<T: Element, P: Pooled>(
         if x.is_empty() {
             y.fill(-T::INFINITY);
             places.fill(NOWHERE);
+        } else if whole_long {
+            simd::dispatch(long::Max(&planes, x, y, &mut places));
         } else if whole {
             dispatch(MaxOfPlanes(x, y, &mut places));
         } else if let Some(windows) = &abreast {

@@ -23,6 +23,8 @@ concrete! {
 
 /// Elements in a piece of parallel work.
 const PIECE: usize = 1 << 14;
+/// So few lines go along side by side, several at a time; more of them row by row.
+const FEW: usize = 16;
 
 /// Calls `step(at, total, y)` for every element in the order of the running: `at` is its place, `total` what the line has
 /// come to, `y` the output.
@@ -38,21 +40,26 @@ fn run<T: Real>(
         return;
     }
     assert!(out.len().is_multiple_of(size), "scan: the lines do not fill the output");
-    let together = (PIECE / size).max(1) * size;
+    // Two pieces, at least, are equally large.
+    let piece = if out.len() <= PIECE { PIECE } else { PIECE / 2 };
+    let together = (piece / size).max(1) * size;
     parallel::for_each_chunk(out, together, |piece, out| {
-        let mut totals = vec![0.0f64; inner];
+        let mut totals = vec![0.0f64; if inner < FEW { 0 } else { inner }];
         for (block, out) in out.chunks_mut(size).enumerate() {
-            if inner == 1 {
-                // The total of a single line stays in a register.
-                let (mut total, start) = (0.0, piece * together + block * size);
-                for i in 0..n {
-                    let at = if reverse { n - 1 - i } else { i };
-                    step(start + at, &mut total, &mut out[at]);
+            let start = piece * together + block * size;
+            if inner < FEW {
+                let mut first = 0;
+                while first < inner {
+                    first += match inner - first {
+                        8.. => lines::<T, 8>(first, inner, reverse, start, out, &step),
+                        4.. => lines::<T, 4>(first, inner, reverse, start, out, &step),
+                        2.. => lines::<T, 2>(first, inner, reverse, start, out, &step),
+                        _ => lines::<T, 1>(first, inner, reverse, start, out, &step),
+                    };
                 }
                 continue;
             }
             totals.fill(0.0);
-            let start = piece * together + block * size;
             for i in 0..n {
                 let row = if reverse { n - 1 - i } else { i } * inner;
                 let line = totals.iter_mut().zip(&mut out[row..row + inner]);
@@ -60,6 +67,27 @@ fn run<T: Real>(
             }
         }
     });
+}
+
+/// The lines from `first` on of a block, whose totals stay in registers. Returns how many they are.
+fn lines<T: Real, const LINES: usize>(
+    first: usize,
+    inner: usize,
+    reverse: bool,
+    start: usize,
+    out: &mut [T],
+    step: impl Fn(usize, &mut f64, &mut T),
+) -> usize {
+    let mut totals = [0.0; LINES];
+    let n = out.len() / inner;
+    for i in 0..n {
+        let at = if reverse { n - 1 - i } else { i } * inner + first;
+        let row = out[at..].first_chunk_mut::<LINES>().expect("a row has all lines");
+        for j in 0..LINES {
+            step(start + at + j, &mut totals[j], &mut row[j]);
+        }
+    }
+    LINES
 }
 
 fn cumsum_impl<T: Real>(src: &[T], n: usize, inner: usize, reverse: bool, out: &mut [T]) {
@@ -87,7 +115,9 @@ mod tests {
 
     #[test]
     fn lines_agree_with_the_definition() {
-        for (outer, n, inner) in [(2, 5, 3), (1, 40_000, 1), (700, 9, 4), (3, 1, 2), (0, 4, 2), (2, 0, 3)] {
+        for (outer, n, inner) in
+            [(2, 5, 3), (1, 40_000, 1), (700, 9, 4), (3, 1, 2), (7, 6, 15), (4, 3, 21), (0, 4, 2), (2, 0, 3)]
+        {
             let size = outer * n * inner;
             let a: Vec<f64> = (0..size).map(|i| ((i * 37) % 17) as f64 / 16.0 - 0.5).collect();
             let b: Vec<f64> = (0..size).map(|i| ((i * 23) % 29) as f64 / 8.0 - 1.5).collect();

@@ -10,12 +10,12 @@
 //! block follow from the scores and the logarithms of the forward pass. A few groups of key blocks per head, if there
 //! are few heads, go to different threads; each sums up a `dq` of its own, and these are added in order.
 
-use super::{Attention, Block, add_mask, drop_some, product, spread};
+use super::{Attention, Block, add_mask, drop_some, product};
 use crate::buffer::Scratch;
 use crate::gemm::{Element, Mat, Mats, MatsMut, SharedRows};
 use crate::number::{Like, exp_normal};
 use crate::simd::{self, Elementary, Kernel};
-use crate::{Accum, Buffer, Real, lanes};
+use crate::{Accum, Buffer, Real, lanes, parallel};
 
 /// Pieces of work wanted, if there are blocks enough.
 const PIECES: usize = 8;
@@ -94,7 +94,7 @@ fn run_into<T: Element>(
         let (batch, strides) = ([dq_parts.len() / size.max(1)], [size]);
         let mut parts = MatsMut::new(&mut dq_parts, (1, size), size, &batch, &strides);
         let parts = parts.shared();
-        spread(a.is_parallel(), heads * groups, |piece| {
+        a.spread(heads * groups, blocks.div_ceil(groups) * queries.div_ceil(a.query_block()), |piece| {
             let (head, group) = (piece / groups, piece % groups);
             let mut pass = Pass::new(&a, head, out, grad, &log_sums[head * queries..][..queries]);
             let mut own = Scratch::<T>::new(pass.numbers() + if groups == 1 { size } else { 0 });
@@ -120,7 +120,7 @@ fn run_into<T: Element>(
     if groups == 1 {
         return;
     }
-    spread(heads * groups * size >= COPIED, heads, |head| {
+    let add_up = |head: usize| {
         let (sum, rest) = dq_parts[head * groups * size..(head + 1) * groups * size].split_at(size);
         for row in 0..queries {
             // SAFETY: each head belongs to one piece.
@@ -131,7 +131,8 @@ fn run_into<T: Element>(
                 dq.iter_mut().zip(&part[span.clone()]).for_each(|(x, &y)| *x += y);
             }
         }
-    });
+    };
+    if heads * groups * size >= COPIED { parallel::for_each(heads, add_up) } else { (0..heads).for_each(add_up) }
 }
 
 /// What the blocks of one head share.

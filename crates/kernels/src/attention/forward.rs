@@ -1,6 +1,6 @@
 //! The forward pass of attention: for a block of queries, all keys, block by block.
 
-use super::{Attention, Block, QUERIES, add_mask, drop_some, product, spread};
+use super::{Attention, Block, QUERIES, add_mask, drop_some, product};
 use crate::buffer::Scratch;
 use crate::gemm::{Element, MatsMut};
 use crate::number::{Like, exp_normal, ln};
@@ -11,19 +11,21 @@ pub(super) fn run<T: Element>(a: Attention<'_, T>, out: &mut MatsMut<'_, T>, log
     let (heads, queries, keys) = a.sizes();
     a.check("attention", out.shape(), log_sums.len());
     assert_eq!(out.count(), heads, "attention: the output has another number of heads");
-    let (features, query_block, key_block) = (a.v.shape().1, a.query_block(), a.key_block());
+    let (features, query_block, key_block) = (a.v.shape().1, a.query_block(), a.key_block().min(keys).max(1));
     let (batch, strides) = ([heads], [queries]);
     let mut log_sums = MatsMut::new(log_sums, (queries, 1), 1, &batch, &strides);
     let (out, log_sums) = (out.shared(), log_sums.shared());
     let blocks = queries.div_ceil(query_block);
-    spread(a.is_parallel(), heads * blocks, |piece| {
+    a.spread(heads * blocks, keys.div_ceil(key_block), |piece| {
         let (head, first) = (piece / blocks, piece % blocks * query_block);
         let rows = first..(first + query_block).min(queries);
         let q = a.q.get(head).row_range(rows.clone());
-        let mut scratch = Scratch::<T>::new(rows.len() * (features + key_block));
+        let lanes = rows.len().next_multiple_of(lanes::LANES);
+        let mut scratch = Scratch::<T>::new(rows.len() * (features + key_block) + 3 * lanes);
+        let (state, scratch) = scratch.split_at_mut(3 * lanes);
+        let mut state = Running::new(state);
         let (sums, scores) = scratch.split_at_mut(rows.len() * features);
         sums.fill(T::ZERO);
-        let mut state = Running { max: [-T::INFINITY; QUERIES], sum: [T::ZERO; QUERIES], log: [T::ZERO; QUERIES] };
         let last = a.visible(rows.end - 1, 0, keys);
         for first_key in (0..last).step_by(key_block) {
             let cols = first_key..(first_key + key_block).min(last);
@@ -49,10 +51,22 @@ pub(super) fn run<T: Element>(a: Attention<'_, T>, out: &mut MatsMut<'_, T>, log
 }
 
 /// What is known of queries after some blocks of keys: the largest score of each, and the sum of `e^(score - max)` and its logarithm.
-struct Running<T> {
-    max: [T; QUERIES],
-    sum: [T; QUERIES],
-    log: [T; QUERIES],
+struct Running<'a, T> {
+    max: &'a mut [T],
+    sum: &'a mut [T],
+    log: &'a mut [T],
+}
+
+impl<'a, T: Real> Running<'a, T> {
+    /// Nothing is known yet. The numbers are kept in `room`.
+    fn new(room: &'a mut [T]) -> Self {
+        let (max, rest) = room.split_at_mut(room.len() / 3);
+        let (sum, log) = rest.split_at_mut(max.len());
+        max.fill(-T::INFINITY);
+        sum.fill(T::ZERO);
+        log.fill(T::ONE);
+        Running { max, sum, log }
+    }
 }
 
 /// Up to so many keys, the exponentials of all queries are taken together: rows would leave registers empty.
@@ -64,7 +78,7 @@ struct Weigh<'a, 'b, T: Real> {
     a: &'a Attention<'b, T>,
     block: &'a Block,
     scores: &'a mut [T],
-    state: &'a mut Running<T>,
+    state: &'a mut Running<'b, T>,
     sums: &'a mut [T],
 }
 
@@ -119,6 +133,6 @@ impl<T: Real> Elementary for Weigh<'_, '_, T> {
             }
         }
         state.log[..rows].copy_from_slice(&state.sum[..rows]);
-        lanes::map_first(&mut state.log, rows, ln::<T, N>);
+        lanes::map_first(state.log, rows, ln::<T, N>);
     }
 }

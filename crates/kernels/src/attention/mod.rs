@@ -22,11 +22,10 @@ pub mod reference;
 #[cfg(test)]
 mod tests;
 
-use crate::Accum;
-use crate::Real;
 use crate::gemm::{Element, Epilogue, Mat, Mats, MatsMut, gemm_here};
 use crate::random::Dropout;
 use crate::size;
+use crate::{Accum, Real, parallel};
 use std::ops::Range;
 
 /// The most queries in a block.
@@ -39,6 +38,8 @@ const KEYS: usize = 128;
 const PRODUCT: usize = 1 << 20;
 /// Below this many multiplications, waking a second thread costs more than it saves.
 const PARALLEL: usize = 1 << 17;
+/// Multiplications in the time that a block takes beside its own.
+const BLOCK: usize = 1 << 11;
 
 /// What is attended to, and how. All of `q`, `k`, `v` and `mask` are batches of the same shape; a *head* is one of the batch.
 #[derive(Clone, Copy, Debug)]
@@ -122,10 +123,18 @@ impl<T: Real> Attention<'_, T> {
         }
     }
 
-    /// Whether there is enough work for several threads.
-    fn is_parallel(&self) -> bool {
+    /// Calls `work(i)` for each `i` in `0..pieces`, in each of which so many blocks meet: on several threads if there is enough to do.
+    fn spread(&self, pieces: usize, blocks: usize, work: impl Fn(usize) + Sync + Send) {
         let (heads, queries, keys) = self.sizes();
-        heads * queries * keys * (self.q.shape().1 + self.v.shape().1) >= PARALLEL
+        let products = heads * queries * keys * (self.q.shape().1 + self.v.shape().1);
+        let cost = products / pieces.max(1) + blocks * BLOCK;
+        if pieces * cost < PARALLEL {
+            return (0..pieces).for_each(work);
+        }
+        let group = (PARALLEL / 4 / cost.max(1)).max(1);
+        parallel::for_each(pieces.div_ceil(group), |first| {
+            (first * group..((first + 1) * group).min(pieces)).for_each(&work);
+        });
     }
 }
 
@@ -175,9 +184,4 @@ fn drop_some<T: Real>(a: &Attention<'_, T>, dropout: &Dropout<T>, block: &Block,
     for (j, x) in row.iter_mut().enumerate() {
         *x *= dropout.factor(start + j as u64);
     }
-}
-
-/// Calls `work(i)` for each `i` in `0..pieces`: on several threads if there is enough to do.
-fn spread(parallel: bool, pieces: usize, work: impl Fn(usize) + Sync + Send) {
-    if parallel { crate::parallel::for_each(pieces, work) } else { (0..pieces).for_each(work) }
 }

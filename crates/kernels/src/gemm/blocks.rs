@@ -126,7 +126,7 @@ impl<'a, T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Tiled<'a, T, 
         let (m, x) = if column || cols == 1 { (a, b) } else { (b, a) };
         let c = task.place(task.rows.start, task.cols.start);
         let finish = task.finish(&task.ks, task.rows.start, task.cols.start);
-        (column && cols > 1 || gemv::serves(&m, x.rows())).then_some(gemv::Vectors {
+        (column && cols > 1 || gemv::serves::<L>(&m, x.rows(), column)).then_some(gemv::Vectors {
             m,
             x,
             c,

@@ -22,6 +22,8 @@ const ROW_BLOCK: usize = 256;
 const COL_UNIT: usize = 32;
 /// Multiplications worth a task of its own: about 8 microseconds.
 const TASK: usize = 7 << 16;
+/// Multiplications in the time that a product takes beside its own: about 50 nanoseconds.
+const PRODUCT: usize = 3 << 10;
 /// Multiplications in the time that it takes to read a number from the third-level cache.
 const READ: usize = 2;
 /// Multiplications in the time that it takes to write a number of the output.
@@ -123,7 +125,7 @@ impl Cut {
         }
         let mut cut = Cut { rows: 1, cols: 1, group: 1 };
         if work < TASK {
-            cut.group = (TASK / work.max(1)).min(batch);
+            cut.group = (TASK / (work + PRODUCT)).clamp(1, batch);
         }
         // Where tasks pack the same numbers once more, there are only as many as threads can use.
         let tasks =
@@ -215,13 +217,8 @@ pub(super) fn gemm_mats<'a, T: Element>(
             || b.row_stride == 1 && a.row_stride == 1 && (2..=FEW_COLUMNS).contains(&n) && m >= MAX_LANES
             || lanes && 2 * n <= m && n >= STRIP && !copies_a(&b, m.div_ceil(COL_UNIT))
     };
-    if !turns && c.batch.is_empty() && m > 0 && n > 0 {
-        check(level, (m, n), c, &epilogue);
-        let (a, b) = factors(0);
-        // SAFETY: `check` has seen all of it.
-        if unsafe { small::at_once(level, a, b, c, &epilogue) } {
-            return;
-        }
+    if !turns && m > 0 && n > 0 && size.work() <= small::AT_ONCE && size.cost() < 2 * TASK {
+        return gemm_small(level, size, factors, c, epilogue);
     }
     if !turns || c.count() == 1 && size.slices() > 1 {
         return gemm_packed(level, size, factors, c, epilogue);
@@ -231,6 +228,34 @@ pub(super) fn gemm_mats<'a, T: Element>(
         (b, a)
     };
     gemm_turned(level, Size { m: n, n: m, k }, turned, c, epilogue);
+}
+
+/// [`gemm_mats`] for small products that are not turned.
+fn gemm_small<'a, T: Element>(
+    level: Level,
+    size: Size,
+    factors: impl Fn(usize) -> (Mat<'a, T>, Mat<'a, T>) + Sync + Send,
+    c: &mut MatsMut<'_, T>,
+    epilogue: Epilogue<'_, T>,
+) {
+    let Size { m, n, k } = size;
+    check(level, (m, n), c, &epilogue);
+    let (start, c_row, outputs) = (Start(c.data.as_mut_ptr()), c.row_stride, c.count());
+    let (c, cold) = (&*c, outputs > 1 && outputs * n * k * T::BYTES >= COLD);
+    let group = (TASK / (size.cost() + PRODUCT)).max(1);
+    parallel::for_each(outputs.div_ceil(group), |first| {
+        for i in first * group..((first + 1) * group).min(outputs) {
+            let ((a, b), c) = (factors(i), start.at(c.offset(i)));
+            // SAFETY: `check` has seen that the level is available; `c` is borrowed mutably, and `MatsMut` has a place of its own for
+            // each element of each output.
+            unsafe {
+                if !small::at_once(level, a, b, cold, (c, c_row), &epilogue) {
+                    let (ks, rows, cols) = (0..k, 0..m, 0..n);
+                    compute(level, &a, &b, Task { ks, rows, cols, c, c_row, transposed: false, cold, epilogue });
+                }
+            }
+        }
+    });
 }
 
 /// `c = epilogue((a b)^T)`: [`gemm_packed`] for one product whose transpose is stored. The output is `size.n x size.m`, and the
@@ -261,10 +286,15 @@ pub(crate) fn gemm_here<T: Element>(a: Mat<'_, T>, b: Mat<'_, T>, c: &mut MatsMu
     assert_eq!(a.cols, b.rows, "gemm: the inner sizes differ");
     check(level, (m, n), c, &epilogue);
     if m > 0 && n > 0 && c.count() == 1 {
-        let (c, c_row) = (c.data.as_mut_ptr(), c.row_stride);
-        let task = Task { ks: 0..k, rows: 0..m, cols: 0..n, c, c_row, transposed: false, cold: false, epilogue };
+        let (b, c, c_row) = (b.t(), c.data.as_mut_ptr(), c.row_stride);
         // SAFETY: `check` saw that the level is available; the task is all of an output that is borrowed mutably.
-        unsafe { compute(level, &a, &b.t(), task) }
+        unsafe {
+            if !small::at_once(level, a, b, false, (c, c_row), &epilogue) {
+                let task =
+                    Task { ks: 0..k, rows: 0..m, cols: 0..n, c, c_row, transposed: false, cold: false, epilogue };
+                compute(level, &a, &b, task)
+            }
+        }
     }
 }
 

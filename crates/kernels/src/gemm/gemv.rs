@@ -30,17 +30,20 @@ const MAX_LANES: usize = 16;
 const MOST: usize = 8;
 /// The most vectors whose products are sums of columns: tiles of registers load and store less.
 const MOST_COLUMNS: usize = 2;
+/// Registers of outputs that tiles keep while they go through all columns, instead of loading and storing them for every few.
+const KEPT: usize = 2;
 /// Of several vectors, each wants so many terms more: adding up the lanes of a register takes its time.
 const TERMS: usize = 32;
 /// Adding up the lanes of a register takes as long as so many products of registers.
 pub(super) const ADDING: usize = 8;
 
-/// Whether [`run`](Vectors::run) can read this matrix, whose rows belong to the outputs, and is the fastest for so many vectors.
+/// Whether [`run`](Vectors::run) can read this matrix, whose rows belong to the outputs, and is the fastest for so many vectors. The outputs
+/// of one are a `column` or a row.
 #[inline(always)]
-pub(super) fn serves<T>(m: &Mat<'_, T>, vectors: usize) -> bool {
+pub(super) fn serves<L: Lane>(m: &Mat<'_, L::Num>, vectors: usize, column: bool) -> bool {
     match (m.col_stride, m.row_stride) {
         (1, _) => vectors == 1 || vectors <= MOST && m.cols >= vectors * TERMS,
-        (_, 1) => vectors <= MOST_COLUMNS,
+        (_, 1) => vectors <= MOST_COLUMNS && (column || m.rows > KEPT * L::LANES),
         _ => false,
     }
 }
@@ -77,15 +80,15 @@ impl<L: Lane> Kernel for Vectors<'_, L> {
     #[inline(always)]
     fn run(self) {
         let Vectors { m, x, c, c_row, mut column, mut finish } = self;
+        assert!(
+            m.cols == x.cols && (serves::<L>(&m, x.rows, column) || serves_columns::<L>(&m, x.rows)),
+            "a matrix and vectors of the same length"
+        );
         if column && c_row == 1 && x.rows == 1 {
             // A column without gaps is stored like a row.
             column = false;
             (finish.row_bias, finish.col_bias) = (finish.col_bias, finish.row_bias);
         }
-        assert!(
-            m.cols == x.cols && (serves(&m, x.rows) || serves_columns::<L>(&m, x.rows)),
-            "a matrix and vectors of the same length"
-        );
         let vectors = x.rows;
         let gathered;
         let (x, stride) = if x.col_stride == 1 || x.cols < 2 {
@@ -99,16 +102,18 @@ impl<L: Lane> Kernel for Vectors<'_, L> {
             (&gathered[..], x.cols)
         };
         let mut y = MaybeUninit::<[L::Num; OUTPUTS]>::uninit();
-        // Groups, so that an output's sum has the same order wherever its task begins.
-        let most = OUTPUTS / vectors / GROUP * GROUP;
+        // Whole groups, so that an output's sum has the same order wherever its task begins.
+        let most = OUTPUTS / vectors / MAX_LANES * MAX_LANES;
         for start in (0..m.rows).step_by(most) {
             let rows = (m.rows - start).min(most);
             let part = m.row_range(start..start + rows);
-            // SAFETY: as promised; there are `rows` outputs for each vector in `y`, all written before they are read.
+            // Whole registers: what some lanes were stored to is slow to load again.
+            let room = rows.next_multiple_of(L::LANES);
+            // SAFETY: as promised; `y` has `room` for each vector's outputs, all written before they are read.
             unsafe {
                 let y = y.as_mut_ptr().cast::<L::Num>();
-                std::ptr::write_bytes(y, 0, vectors * rows);
-                let sums = std::slice::from_raw_parts_mut(y, vectors * rows);
+                std::ptr::write_bytes(y, 0, vectors * room);
+                let sums = std::slice::from_raw_parts_mut(y, vectors * room);
                 match (m.cols == 0, m.col_stride == 1) {
                     (true, _) => {}
                     (_, true) => inner_products::<L>(part, (x, stride, vectors), sums),
@@ -120,7 +125,7 @@ impl<L: Lane> Kernel for Vectors<'_, L> {
                     let turned = turned.as_mut_ptr().cast::<L::Num>();
                     for i in 0..if vectors > 1 { rows } else { 0 } {
                         for v in 0..vectors {
-                            turned.add(i * vectors + v).write(*y.add(v * rows + i));
+                            turned.add(i * vectors + v).write(*y.add(v * room + i));
                         }
                     }
                     let y = if vectors > 1 { turned } else { y };
@@ -128,7 +133,7 @@ impl<L: Lane> Kernel for Vectors<'_, L> {
                     store_finished::<L>((rows, vectors), (y, vectors), (c.add(start * c_row), c_row), &finish);
                 } else {
                     let finish = Finish { col_bias: skip(finish.col_bias), ..finish };
-                    store_finished::<L>((vectors, rows), (y, rows), (c.add(start), c_row), &finish);
+                    store_finished::<L>((vectors, rows), (y, room), (c.add(start), c_row), &finish);
                 }
             }
         }
@@ -138,20 +143,26 @@ impl<L: Lane> Kernel for Vectors<'_, L> {
 /// `y[v, i] = sum_p m[i, p] x[v, p]`, rows contiguous. Vector `v` starts at `x[v * stride]`.
 ///
 /// # Safety
-/// The CPU has the registers; for each vector, `y` has as many numbers as `m` has rows, and `x` as many as `m` has columns.
+/// The CPU has the registers; for each vector, `y` has room for as many numbers as `m` has rows, in whole registers, and `x` as many as
+/// `m` has columns.
 #[inline(always)]
 unsafe fn inner_products<L: Lane>(m: Mat<'_, L::Num>, (x, stride, vectors): Few<'_, L::Num>, y: &mut [L::Num]) {
-    let grouped = m.rows / GROUP * GROUP;
+    let (grouped, room) = (m.rows / GROUP * GROUP, y.len() / vectors);
+    // The sums of short rows fill a register before they are added up.
+    let many = if vectors == 1 && m.cols <= L::LANES { m.rows / MAX_LANES * MAX_LANES } else { 0 };
     let x = |v: usize| x[v * stride..].as_ptr();
     // SAFETY: the caller's: rows, vectors and outputs are there.
     unsafe {
-        for i in (0..grouped).step_by(GROUP) {
+        for i in (0..many).step_by(MAX_LANES) {
+            products::<L, MAX_LANES, 1, 1>(&m, i, x(0), stride, (&mut *y, room));
+        }
+        for i in (many..grouped).step_by(GROUP) {
             let mut v = 0;
             while v < vectors {
                 v += match vectors - v {
-                    4.. => products::<L, GROUP, 4, 1>(&m, i, x(v), stride, &mut y[v * m.rows..]),
-                    2.. => products::<L, GROUP, 2, 1>(&m, i, x(v), stride, &mut y[v * m.rows..]),
-                    _ => products::<L, GROUP, 1, 2>(&m, i, x(v), stride, &mut y[v * m.rows..]),
+                    4.. => products::<L, GROUP, 4, 1>(&m, i, x(v), stride, (&mut y[v * room..], room)),
+                    2.. => products::<L, GROUP, 2, 1>(&m, i, x(v), stride, (&mut y[v * room..], room)),
+                    _ => products::<L, GROUP, 1, 2>(&m, i, x(v), stride, (&mut y[v * room..], room)),
                 };
             }
         }
@@ -159,9 +170,9 @@ unsafe fn inner_products<L: Lane>(m: Mat<'_, L::Num>, (x, stride, vectors): Few<
             let mut v = 0;
             while v < vectors {
                 v += match vectors - v {
-                    4.. => products::<L, 1, 4, 1>(&m, i, x(v), stride, &mut y[v * m.rows..]),
-                    2.. => products::<L, 1, 2, 1>(&m, i, x(v), stride, &mut y[v * m.rows..]),
-                    _ => products::<L, 1, 1, 2>(&m, i, x(v), stride, &mut y[v * m.rows..]),
+                    4.. => products::<L, 1, 4, 1>(&m, i, x(v), stride, (&mut y[v * room..], room)),
+                    2.. => products::<L, 1, 2, 1>(&m, i, x(v), stride, (&mut y[v * room..], room)),
+                    _ => products::<L, 1, 1, 2>(&m, i, x(v), stride, (&mut y[v * room..], room)),
                 };
             }
         }
@@ -179,7 +190,7 @@ unsafe fn products<L: Lane, const ROWS: usize, const VECTORS: usize, const REGS:
     i: usize,
     x: *const L::Num,
     stride: usize,
-    y: &mut [L::Num],
+    (y, room): (&mut [L::Num], usize),
 ) -> usize {
     let whole = m.cols / (REGS * L::LANES) * (REGS * L::LANES);
     // SAFETY: the caller's; the last registers read only what exists.
@@ -219,7 +230,7 @@ unsafe fn products<L: Lane, const ROWS: usize, const VECTORS: usize, const REGS:
         let mut numbers = [L::Num::ZERO; MAX_LANES];
         add_up(&mut sums, VECTORS * ROWS, &mut numbers);
         for v in 0..VECTORS {
-            y[v * m.rows + i..][..ROWS].copy_from_slice(&numbers[v * ROWS..][..ROWS]);
+            y[v * room + i..][..ROWS].copy_from_slice(&numbers[v * ROWS..][..ROWS]);
         }
     }
     VECTORS
@@ -291,12 +302,12 @@ unsafe fn weighted_columns<L: Lane>(m: Mat<'_, L::Num>, few: Few<'_, L::Num>, y:
 unsafe fn columns<L: Lane, const COLS: usize, const VECTORS: usize>(
     m: &Mat<'_, L::Num>,
     p: usize,
-    (x, stride, _): Few<'_, L::Num>,
+    (x, stride, vectors): Few<'_, L::Num>,
     y: &mut [L::Num],
 ) {
     let whole = m.rows / L::LANES * L::LANES;
-    let rest = m.rows - whole;
-    // SAFETY: the caller's; the last register touches only what exists.
+    let (rest, room) = (m.rows - whole, y.len() / vectors);
+    // SAFETY: the caller's; the last register reads only what exists, and `y` has room for all of it.
     unsafe {
         let from = m.data.as_ptr().add(p * m.col_stride);
         let y = y.as_mut_ptr();
@@ -312,7 +323,7 @@ unsafe fn columns<L: Lane, const COLS: usize, const VECTORS: usize>(
                 *lanes = L::load(from.add(c * m.col_stride + i));
             }
             for v in 0..VECTORS {
-                let y = y.add(v * m.rows + i);
+                let y = y.add(v * room + i);
                 let mut sum = L::load(y);
                 for c in 0..COLS {
                     sum = sum.add_product(weights[v][c], lanes[c]);
@@ -322,12 +333,12 @@ unsafe fn columns<L: Lane, const COLS: usize, const VECTORS: usize>(
         }
         if rest > 0 {
             for v in 0..VECTORS {
-                let y = y.add(v * m.rows + whole);
-                let mut sum = L::load_first(y, rest);
+                let y = y.add(v * room + whole);
+                let mut sum = L::load(y);
                 for c in 0..COLS {
                     sum = sum.add_product(weights[v][c], L::load_first(from.add(c * m.col_stride + whole), rest));
                 }
-                sum.store_first(y, rest);
+                sum.store(y);
             }
         }
     }

@@ -10,7 +10,7 @@ use super::lane::Lane;
 use super::pack::Source;
 use super::task::k_block;
 use super::tile::{self, Finish, Tile};
-use super::{Epilogue, Mat, MatsMut, gemv};
+use super::{Epilogue, Mat, gemv};
 use crate::buffer::Scratch;
 use crate::simd::{Kernel, Level};
 use crate::{Accum, Real};
@@ -119,32 +119,33 @@ impl<L: Lane> Kernel for Small<'_, L> {
 }
 
 /// Computes `c = epilogue(a b)`, for `b` as columns of terms, and returns true; or returns false, if the product is not so small
-/// that choosing a way and handing it on would take a part of the time.
+/// that choosing a way and handing it on would take a part of the time. `b` may be `cold`: not in a cache near. The `place` is where the output starts and how far apart its
+/// rows are.
 ///
 /// # Safety
-/// The machine has the level; the output has all rows and columns, and the biases have theirs.
+/// The machine has the level; the output has all rows and columns and is there for us alone, and the biases have theirs.
 #[inline(always)]
 pub(super) unsafe fn at_once<T: Element>(
     level: Level,
     a: Mat<'_, T>,
     b: Mat<'_, T>,
-    c: &mut MatsMut<'_, T>,
+    cold: bool,
+    place: (*mut T, usize),
     epilogue: &Epilogue<'_, T>,
 ) -> bool {
-    if a.rows * b.rows * a.cols > AT_ONCE || b.rows < 2 || gemv::serves(&b, a.rows) {
+    if a.rows * b.rows * a.cols > AT_ONCE || b.rows < 2 {
         return false;
     }
-    let place = (c.data.as_mut_ptr(), c.row_stride);
     let finish = Finish { add: epilogue.accum == Accum::Add, ..Finish::new(epilogue, 0, 0) };
-    // SAFETY: the caller's; the output is borrowed mutably.
+    // SAFETY: the caller's.
     unsafe {
         match level {
             #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => enter::<T::Half>(a, b, place, finish),
+            Level::Avx2 => enter::<T::Half>(a, b, cold, place, finish),
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => enter::<T::Wide>(a, b, place, finish),
+            Level::Avx512 => enter::<T::Wide>(a, b, cold, place, finish),
             #[cfg(target_arch = "aarch64")]
-            Level::Neon => enter::<T::Quad>(a, b, place, finish),
+            Level::Neon => enter::<T::Quad>(a, b, cold, place, finish),
             _ => false,
         }
     }
@@ -158,14 +159,15 @@ pub(super) unsafe fn at_once<T: Element>(
 unsafe fn enter<L: Lane>(
     a: Mat<'_, L::Num>,
     b: Mat<'_, L::Num>,
+    cold: bool,
     c: (*mut L::Num, usize),
     finish: Finish<L::Num>,
 ) -> bool {
-    if gemv::serves_columns::<L>(&a, b.rows) {
+    if gemv::serves::<L>(&b, a.rows, false) || gemv::serves_columns::<L>(&a, b.rows) {
         return false;
     }
     let (n, aside) = (b.rows, set_aside::<L>(&a, b.rows));
-    let Some(small) = Small::<L>::new(a, b.row_range(0..n - aside), false, c, finish) else { return false };
+    let Some(small) = Small::<L>::new(a, b.row_range(0..n - aside), cold, c, finish) else { return false };
     // SAFETY: the caller's.
     unsafe { L::enter(small) };
     if aside > 0 {
@@ -185,7 +187,7 @@ fn set_aside<L: Lane>(a: &Mat<'_, L::Num>, n: usize) -> usize {
     let (tile, vectors) = (a.cols * half, aside * (a.cols + gemv::ADDING * L::LANES));
     if L::MASKS
         && n > half
-        && gemv::serves(a, aside.max(1))
+        && gemv::serves::<L>(a, aside.max(1), true)
         && (1..=2).contains(&aside)
         && tile > vectors
         && a.rows * (tile - vectors) > WORTH * L::LANES

@@ -24,7 +24,7 @@ pub use rms::{RmsNormKernels, rms_norm, rms_norm_backward};
 /// Elements in a piece of parallel work.
 const PIECE: usize = 1 << 15;
 /// Below this many elements, waking a second thread costs more than it saves.
-const PARALLEL: usize = 1 << 16;
+const PARALLEL: usize = 3 << 14;
 /// What a row takes beside its elements, counted in elements.
 const ROW: usize = 40;
 
@@ -33,9 +33,9 @@ fn are_few(rows: usize, cols: usize) -> bool {
     rows * (cols + ROW) < PARALLEL
 }
 
-/// How many rows a piece of parallel work has.
+/// How many rows a piece of parallel work has: two pieces, at least, are equally large.
 fn piece(rows: usize, cols: usize) -> usize {
-    if are_few(rows, cols) { rows } else { (PIECE / (cols + ROW)).max(1) }
+    if are_few(rows, cols) { rows } else { (PIECE / (cols + ROW)).clamp(1, rows.div_ceil(2)) }
 }
 
 /// `1 / sqrt(x)`

@@ -12,7 +12,7 @@
 use std::ops::Range;
 
 use super::abreast::{self, Axis, Windows};
-use super::{Places, Pool2d, mean, together};
+use super::{Places, Pool2d, long, mean, together};
 use crate::gemm::Element;
 use crate::gemm::registers::dispatch;
 use crate::lanes;
@@ -89,7 +89,7 @@ impl Adaptive2d {
 
     /// Calls `visit(output element, rows, columns)` for each window.
     #[inline(always)]
-    fn each_window(&self, mut visit: impl FnMut(usize, Range<usize>, Range<usize>)) {
+    pub(super) fn each_window(&self, mut visit: impl FnMut(usize, Range<usize>, Range<usize>)) {
         let [height, width] = self.output;
         for i in 0..height {
             for j in 0..width {
@@ -119,7 +119,8 @@ concrete! {
 }
 
 fn max_forward_impl<T: Element>(geometry: &Adaptive2d, x: &[T], y: &mut [T]) -> Places {
-    if let Some(even) = geometry.even() {
+    let long = long::serves(geometry);
+    if let Some(even) = geometry.even().filter(|_| !long) {
         return super::max_forward_impl(&even, x, y);
     }
     let [size, out] = geometry.sizes(x.len(), y.len());
@@ -128,15 +129,18 @@ fn max_forward_impl<T: Element>(geometry: &Adaptive2d, x: &[T], y: &mut [T]) -> 
     if y.is_empty() {
         return Places::in_planes(places);
     }
-    let abreast = geometry.abreast(abreast::MAXIMA);
+    let abreast = if long { None } else { geometry.abreast(abreast::MAXIMA) };
     let together = together(size + out, abreast.is_some());
     parallel::for_each_chunk2((y, &mut places), (together * out, together * out), |piece, y, argmax| {
+        let x = &x[piece * together * size..][..y.len() / out * size];
+        if long {
+            return simd::dispatch(long::Max(geometry, x, y, argmax));
+        }
         if let Some(windows) = &abreast {
-            let x = &x[piece * together * size..][..y.len() / out * size];
             return dispatch(abreast::Max(windows, x, y, argmax));
         }
         let planes = y.chunks_exact_mut(out).zip(argmax.chunks_exact_mut(out));
-        for ((y, argmax), x) in planes.zip(x[piece * together * size..].chunks_exact(size)) {
+        for ((y, argmax), x) in planes.zip(x.chunks_exact(size)) {
             geometry.each_window(|at, rows, columns| {
                 let first = rows.start * geometry.input[1] + columns.start;
                 let (mut best, mut place) = (x[first], first);
@@ -263,7 +267,9 @@ mod tests {
         let mut rng = SmallRng::seed_from_u64(4);
         for _ in 0..300 {
             let mut pair = |least: usize, most: usize| [rng.random_range(least..=most), rng.random_range(least..=most)];
-            let (input, output) = (pair(1, 20), pair(0, 9));
+            let (mut input, output) = (pair(1, 20), pair(0, 9));
+            // Rows that are long, too.
+            input[1] *= rng.random_range(1..=2) * rng.random_range(1..=5);
             let geometry = Adaptive2d { planes: rng.random_range(0..40), input, output };
             let (size, out) = (input[0] * input[1], output[0] * output[1]);
             let x: Vec<f64> = (0..geometry.planes * size).map(|_| rng.random_range(-9..9) as f64).collect();

@@ -63,7 +63,7 @@ fn maxima_of_planes_side_by_side_are_those_of_rows() {
         let mut geometry = Pool2d { planes: rng.random_range(1..50), ..any(&mut rng) };
         if case % 2 == 0 {
             // Whole planes.
-            let input = geometry.input.map(|size| size % 9 + 1);
+            let input = geometry.input.map(|size| if case % 4 == 0 { size % 9 + 1 } else { size });
             geometry = Pool2d { planes: geometry.planes, input, kernel: input, ..TWO };
         }
         let numbers = [f32::NAN, -0.0, 0.0, 1.0, -f32::INFINITY];
