@@ -233,19 +233,8 @@ fn add_row<T: Real>(x: &[T], g: &[T], mean: T, r: T, dweight: &mut [T], dbias: &
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand::{RngExt, SeedableRng, rngs::SmallRng};
-
-    fn values<T: Real>(n: usize, shift: f64, rng: &mut SmallRng) -> Vec<T> {
-        (0..n).map(|_| T::from_f64(rng.random::<f64>() * 2.0 - 1.0 + shift)).collect()
-    }
-
-    #[track_caller]
-    fn close<T: Real>(a: &[T], b: &[f64], tolerance: f64, what: &str) {
-        assert_eq!(a.len(), b.len());
-        for (i, (a, b)) in a.iter().zip(b).enumerate() {
-            assert!((a.to_f64() - b).abs() <= tolerance * (1.0 + b.abs()), "{what} at {i}: {a} is not {b}");
-        }
-    }
+    use crate::norm::testing::{close, values};
+    use rand::{SeedableRng, rngs::SmallRng};
 
     fn check_all<T: Real>(tolerance: f64) {
         let mut rng = SmallRng::seed_from_u64(5);

@@ -140,25 +140,16 @@ impl<T: Real> Kernel for Backward<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand::{RngExt, SeedableRng, rngs::SmallRng};
-
-    fn values<T: Real>(n: usize, rng: &mut SmallRng) -> Vec<T> {
-        (0..n).map(|_| T::from_f64(rng.random::<f64>() * 2.0 - 0.8)).collect()
-    }
-
-    #[track_caller]
-    fn close<T: Real>(a: &[T], b: &[f64], tolerance: f64, what: &str) {
-        for (i, (a, b)) in a.iter().zip(b).enumerate() {
-            assert!((a.to_f64() - b).abs() <= tolerance * (1.0 + b.abs()), "{what} at {i}: {a} is not {b}");
-        }
-    }
+    use crate::norm::testing::{close, values};
+    use rand::{SeedableRng, rngs::SmallRng};
 
     /// The definitions, in `f64`.
     fn check_all<T: Real>(tolerance: f64) {
         let mut rng = SmallRng::seed_from_u64(5);
         for (rows, cols) in [(1, 1), (3, 7), (5, 16), (2, 1300), (700, 100), (3000, 5), (0, 3), (2, 0)] {
             let (n, eps) = (rows * cols, 1e-2);
-            let (x, g, w) = (values::<T>(n, &mut rng), values::<T>(n, &mut rng), values::<T>(cols, &mut rng));
+            let (x, g, w) =
+                (values::<T>(n, 0.2, &mut rng), values::<T>(n, 0.2, &mut rng), values::<T>(cols, 0.2, &mut rng));
             for weighted in [false, true] {
                 let what = format!("{rows}x{cols}, weighted {weighted}");
                 let (mut y, mut r) = (vec![T::NAN; n], vec![T::NAN; rows]);
