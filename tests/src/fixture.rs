@@ -75,8 +75,8 @@ impl Params {
 }
 
 #[derive(Deserialize)]
-struct Manifest {
-    cases: Vec<Entry>,
+struct Manifest<E> {
+    cases: Vec<E>,
 }
 
 #[derive(Deserialize)]
@@ -107,18 +107,17 @@ pub fn files(folder: &str) -> Vec<PathBuf> {
 /// # Panics
 /// If the file cannot be read or is not as `generate/common.py` writes it.
 pub fn read(path: &Path) -> Vec<Case> {
-    read_with(path, |manifest: Manifest, tensors| {
-        manifest.cases.into_iter().map(|entry| case(entry, tensors)).collect()
-    })
+    read_with(path, case)
 }
 
-/// Reads a file with a manifest.
-pub(crate) fn read_with<M: DeserializeOwned, R>(path: &Path, make: impl FnOnce(M, &SafeTensors<'_>) -> R) -> R {
+/// Makes something of each case in a file.
+pub(crate) fn read_with<E: DeserializeOwned, C>(path: &Path, make: impl Fn(E, &SafeTensors<'_>) -> C) -> Vec<C> {
     let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let (_, header) = SafeTensors::read_metadata(&bytes).expect("a safetensors file");
     let manifest = &header.metadata().as_ref().expect("metadata")["manifest"];
-    let manifest = serde_json::from_str(manifest).expect("a list of cases");
-    make(manifest, &SafeTensors::deserialize(&bytes).expect("a safetensors file"))
+    let Manifest { cases } = serde_json::from_str(manifest).expect("a list of cases");
+    let tensors = SafeTensors::deserialize(&bytes).expect("a safetensors file");
+    cases.into_iter().map(|entry| make(entry, &tensors)).collect()
 }
 
 fn case(entry: Entry, tensors: &SafeTensors<'_>) -> Case {

@@ -57,11 +57,6 @@ impl Record {
 }
 
 #[derive(Deserialize)]
-struct Manifest {
-    cases: Vec<Entry>,
-}
-
-#[derive(Deserialize)]
 struct Entry {
     name: String,
     kind: String,
@@ -75,15 +70,12 @@ struct Entry {
 /// # Panics
 /// If the file cannot be read or is not as `generate/common.py` writes it.
 pub fn read(path: &Path) -> Vec<Record> {
-    read_with(path, |manifest: Manifest, tensors| {
-        let record = |Entry { name, kind, params, given, results }| {
-            let arrays = |list: Vec<(String, Vec<usize>)>, part: &str| {
-                let (names, shapes): (Vec<_>, Vec<_>) = list.into_iter().unzip();
-                names.into_iter().zip(split(tensors, &format!("{name}/{part}"), &shapes)).collect()
-            };
-            let (given, results) = (arrays(given, "x"), arrays(results, "y"));
-            Record { name, kind, params, given, results }
+    read_with(path, |Entry { name, kind, params, given, results }, tensors| {
+        let arrays = |list: Vec<(String, Vec<usize>)>, part: &str| {
+            let (names, shapes): (Vec<_>, Vec<_>) = list.into_iter().unzip();
+            names.into_iter().zip(split(tensors, &format!("{name}/{part}"), &shapes)).collect()
         };
-        manifest.cases.into_iter().map(record).collect()
+        let (given, results) = (arrays(given, "x"), arrays(results, "y"));
+        Record { name, kind, params, given, results }
     })
 }

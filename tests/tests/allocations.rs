@@ -27,31 +27,26 @@ fn mlp(rng: &mut Rng) -> (Sequential, Tensor) {
     (net, Tensor::randn([64, 784], rng))
 }
 
-/// Two convolutions, pooling and a dense layer on 16 images.
-fn cnn(rng: &mut Rng) -> (Sequential, Tensor) {
-    let net = Sequential::new()
-        .add(Conv2d::new(1, 16, 3, rng))
+/// Two convolutions and a pooling, for images of 28x28.
+fn convolutions([first, second]: [usize; 2], rng: &mut Rng) -> Sequential {
+    Sequential::new()
+        .add(Conv2d::new(1, first, 3, rng))
         .add(Relu)
-        .add(Conv2d::new(16, 32, 3, rng))
+        .add(Conv2d::new(first, second, 3, rng))
         .add(Relu)
         .add(MaxPool2d::new(2))
         .add(Flatten::new())
-        .add(Linear::new(4608, 10, rng));
+}
+
+/// A dense layer behind them, on 16 images.
+fn cnn(rng: &mut Rng) -> (Sequential, Tensor) {
+    let net = convolutions([16, 32], rng).add(Linear::new(4608, 10, rng));
     (net, Tensor::randn([16, 1, 28, 28], rng))
 }
 
-/// The same with more channels on 64 images: 50 MB in use.
+/// More channels and two dense layers, on 64 images: 50 MB in use.
 fn large_cnn(rng: &mut Rng) -> (Sequential, Tensor) {
-    let net = Sequential::new()
-        .add(Conv2d::new(1, 32, 3, rng))
-        .add(Relu)
-        .add(Conv2d::new(32, 64, 3, rng))
-        .add(Relu)
-        .add(MaxPool2d::new(2))
-        .add(Flatten::new())
-        .add(Linear::new(9216, 128, rng))
-        .add(Relu)
-        .add(Linear::new(128, 10, rng));
+    let net = convolutions([32, 64], rng).add(Linear::new(9216, 128, rng)).add(Relu).add(Linear::new(128, 10, rng));
     (net, Tensor::randn([64, 1, 28, 28], rng))
 }
 

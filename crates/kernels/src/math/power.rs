@@ -7,21 +7,15 @@
 //!
 //! Both series are Taylor's, long enough for the rounding to `f32` at the end.
 
-use super::elementary::Format;
+use super::elementary::{Format, polynomial};
 
 /// `log2 x` for a normal `x > 0`, with a relative error of `2e-12`.
 #[inline(always)]
 fn log2(x: f64) -> f64 {
     let (k, m) = f64::split(x);
     let s = (m - 1.0) / (m + 1.0);
-    let square = s * s;
-    let mut q = 1.0 / 13.0;
-    q = q * square + 1.0 / 11.0;
-    q = q * square + 1.0 / 9.0;
-    q = q * square + 1.0 / 7.0;
-    q = q * square + 1.0 / 5.0;
-    q = q * square + 1.0 / 3.0;
-    (q * square + 1.0) * s * (2.0 * std::f64::consts::LOG2_E) + k
+    let terms = [1.0 / 13.0, 1.0 / 11.0, 1.0 / 9.0, 1.0 / 7.0, 1.0 / 5.0, 1.0 / 3.0, 1.0];
+    polynomial::<f64, f64, _>(s * s, terms) * s * (2.0 * std::f64::consts::LOG2_E) + k
 }
 
 /// `2^t`, with a relative error of `4e-10`. Beyond 200, `2^200` or its reciprocal, which `f32` has not.
@@ -31,15 +25,8 @@ fn exp2(t: f64) -> f64 {
     let t = if t < -200.0 { -200.0 } else { t };
     let shifted = t + f64::ROUND;
     let r = (t - (shifted - f64::ROUND)) * std::f64::consts::LN_2;
-    let mut q = 1.0 / 40320.0;
-    q = q * r + 1.0 / 5040.0;
-    q = q * r + 1.0 / 720.0;
-    q = q * r + 1.0 / 120.0;
-    q = q * r + 1.0 / 24.0;
-    q = q * r + 1.0 / 6.0;
-    q = q * r + 0.5;
-    q = q * r + 1.0;
-    (q * r + 1.0) * f64::power_of_two(shifted)
+    let terms = [1.0 / 40320.0, 1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0];
+    polynomial::<f64, f64, _>(r, terms) * f64::power_of_two(shifted)
 }
 
 /// Whether a number below `2^51` is an integer.

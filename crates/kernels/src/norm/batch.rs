@@ -317,7 +317,8 @@ fn backward_run<T: Real>(x: &[T], g: &[T], [center, slope, offset, scale]: [T; 4
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand::{RngExt, SeedableRng, rngs::SmallRng};
+    use crate::norm::testing::{close, values};
+    use rand::{SeedableRng, rngs::SmallRng};
 
     /// Shapes with runs shorter and longer than a block, columns with and without tails, one channel, many pieces.
     const SHAPES: [(usize, usize, usize); 12] = [
@@ -334,18 +335,6 @@ mod tests {
         (64, 20, 64),
         (1, 6, 2),
     ];
-
-    fn values<T: Real>(n: usize, shift: f64, rng: &mut SmallRng) -> Vec<T> {
-        (0..n).map(|_| T::from_f64(rng.random::<f64>() * 2.0 - 1.0 + shift)).collect()
-    }
-
-    #[track_caller]
-    fn close<T: Real>(a: &[T], b: &[f64], tolerance: f64, what: &str) {
-        assert_eq!(a.len(), b.len());
-        for (i, (a, b)) in a.iter().zip(b).enumerate() {
-            assert!((a.to_f64() - b).abs() <= tolerance * (1.0 + b.abs()), "{what} at {i}: {a} is not {b}");
-        }
-    }
 
     /// All of batch norm from its definition. The gradient of `x` comes from the chain rule through mean and variance.
     fn check<T: Real>(tolerance: f64) {

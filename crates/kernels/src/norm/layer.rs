@@ -13,6 +13,7 @@ use super::{PIECE, are_few, inverse_root, piece};
 use crate::lanes::{self, Moments};
 use crate::simd::{self, Kernel};
 use crate::{Buffer, Real, parallel};
+use std::ops::Range;
 
 /// The most rows whose weight gradients are added up in their own type.
 const ROWS: usize = 128;
@@ -138,20 +139,33 @@ fn layer_norm_backward_impl<T: Real>(
     let columns = affine.as_ref().map_or([cols; 2], |(w, b)| [w.len(), b.len()]);
     let columns = [weight.map_or(cols, <[T]>::len), columns[0], columns[1]];
     let full = [x.len(), g.len(), dx.len()];
-    let rows = check("layer_norm_backward", cols, &full, &[mean.len(), inv_std.len()], &columns);
+    check("layer_norm_backward", cols, &full, &[mean.len(), inv_std.len()], &columns);
     if cols == 0 {
         return;
     }
-    // Each piece of rows adds up its own weight gradients, which are then added in order.
-    let piece = (PIECE / cols).clamp(1, ROWS);
+    let work = |rows: Range<usize>, dx: &mut [T], sums: &mut [T]| {
+        let at = rows.start * cols..rows.end * cols;
+        let (x, g, mean, inv_std) = (&x[at.clone()], &g[at], &mean[rows.clone()], &inv_std[rows]);
+        let affine = wanted.then(|| sums.split_at_mut(cols));
+        simd::dispatch(Backward { x, g, cols, mean, inv_std, weight, dx, affine });
+    };
+    for_each_piece(dx, cols, affine.map(|(dweight, dbias)| [dweight, dbias]), work);
+}
+
+/// Calls `work(rows, dx, sums)` for pieces of the rows of `dx`. Each piece has room for sums of its own over its rows, of `cols` numbers
+/// each, which begin at 0; those of all pieces are then added in order.
+pub(super) fn for_each_piece<T: Real, const N: usize>(
+    dx: &mut [T],
+    cols: usize,
+    sums: Option<[&mut [T]; N]>,
+    work: impl Fn(Range<usize>, &mut [T], &mut [T]) + Sync + Send,
+) {
+    let (rows, piece) = (dx.len() / cols, (PIECE / cols).clamp(1, ROWS));
     let pieces = rows.div_ceil(piece);
-    let size = if wanted { 2 * cols } else { 1 };
+    let size = if sums.is_some() { N * cols } else { 1 };
     let mut partial = Buffer::<T>::zeroed(pieces * size);
     let work = |i: usize, dx: &mut [T], partial: &mut [T]| {
-        let (at, rows) = (i * piece * cols..i * piece * cols + dx.len(), i * piece..i * piece + dx.len() / cols);
-        let (x, g, mean, inv_std) = (&x[at.clone()], &g[at], &mean[rows.clone()], &inv_std[rows]);
-        let affine = wanted.then(|| partial.split_at_mut(cols));
-        simd::dispatch(Backward { x, g, cols, mean, inv_std, weight, dx, affine });
+        work(i * piece..i * piece + dx.len() / cols, dx, partial);
     };
     if are_few(rows, cols) {
         for (i, (dx, partial)) in dx.chunks_mut(piece * cols).zip(partial.chunks_mut(size)).enumerate() {
@@ -160,10 +174,9 @@ fn layer_norm_backward_impl<T: Real>(
     } else {
         parallel::for_each_chunk2((dx, &mut partial), (piece * cols, size), work);
     }
-    if let Some((dweight, dbias)) = affine {
-        for (i, (dw, db)) in dweight.iter_mut().zip(dbias).enumerate() {
-            let total = |at: usize| (0..pieces).map(|p| partial[p * size + at].to_f64()).sum::<f64>();
-            (*dw, *db) = (T::from_f64(total(i)), T::from_f64(total(cols + i)));
+    for (i, sums) in sums.into_iter().flatten().enumerate() {
+        for (at, sum) in (i * cols..).zip(sums) {
+            *sum = T::from_f64((0..pieces).map(|p| partial[p * size + at].to_f64()).sum());
         }
     }
 }
@@ -220,19 +233,8 @@ fn add_row<T: Real>(x: &[T], g: &[T], mean: T, r: T, dweight: &mut [T], dbias: &
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand::{RngExt, SeedableRng, rngs::SmallRng};
-
-    fn values<T: Real>(n: usize, shift: f64, rng: &mut SmallRng) -> Vec<T> {
-        (0..n).map(|_| T::from_f64(rng.random::<f64>() * 2.0 - 1.0 + shift)).collect()
-    }
-
-    #[track_caller]
-    fn close<T: Real>(a: &[T], b: &[f64], tolerance: f64, what: &str) {
-        assert_eq!(a.len(), b.len());
-        for (i, (a, b)) in a.iter().zip(b).enumerate() {
-            assert!((a.to_f64() - b).abs() <= tolerance * (1.0 + b.abs()), "{what} at {i}: {a} is not {b}");
-        }
-    }
+    use crate::norm::testing::{close, values};
+    use rand::{SeedableRng, rngs::SmallRng};
 
     fn check_all<T: Real>(tolerance: f64) {
         let mut rng = SmallRng::seed_from_u64(5);

@@ -15,6 +15,8 @@ mod channels;
 mod group;
 mod layer;
 mod rms;
+#[cfg(test)]
+mod testing;
 
 pub use batch::{BatchNormKernels, batch_norm, batch_norm_backward, batch_stats};
 pub use group::{GroupNormKernels, group_norm, group_norm_backward};

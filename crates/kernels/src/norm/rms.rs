@@ -7,14 +7,12 @@
 //!
 //! Source: B. Zhang, R. Sennrich, "Root mean square layer normalization", NeurIPS 2019.
 
-use super::layer::{check, product};
-use super::{PIECE, are_few, inverse_root, piece};
+use super::layer::{check, for_each_piece, product};
+use super::{inverse_root, piece};
 use crate::lanes;
 use crate::simd::{self, Kernel};
-use crate::{Buffer, Real, parallel};
-
-/// The most rows whose weight gradients are added up in their own type.
-const ROWS: usize = 128;
+use crate::{Real, parallel};
+use std::ops::Range;
 
 concrete! {
     <T> trait RmsNormKernels;
@@ -93,32 +91,16 @@ fn rms_norm_backward_impl<T: Real>(
 ) {
     let wanted = dweight.is_some();
     let columns = [weight.map_or(cols, <[T]>::len), dweight.as_ref().map_or(cols, |w| w.len())];
-    let rows = check("rms_norm_backward", cols, &[x.len(), g.len(), dx.len()], &[inv_rms.len()], &columns);
+    check("rms_norm_backward", cols, &[x.len(), g.len(), dx.len()], &[inv_rms.len()], &columns);
     if cols == 0 {
         return;
     }
-    // Each piece of rows adds up its own weight gradient; they are then added in order.
-    let piece = (PIECE / cols).clamp(1, ROWS);
-    let pieces = rows.div_ceil(piece);
-    let size = if wanted { cols } else { 1 };
-    let mut partial = Buffer::<T>::zeroed(pieces * size);
-    let work = |i: usize, dx: &mut [T], partial: &mut [T]| {
-        let (at, rows) = (i * piece * cols..i * piece * cols + dx.len(), i * piece..i * piece + dx.len() / cols);
+    let work = |rows: Range<usize>, dx: &mut [T], sums: &mut [T]| {
+        let at = rows.start * cols..rows.end * cols;
         let (x, g, inv_rms) = (&x[at.clone()], &g[at], &inv_rms[rows]);
-        simd::dispatch(Backward { x, g, cols, inv_rms, weight, dx, dweight: wanted.then_some(partial) });
+        simd::dispatch(Backward { x, g, cols, inv_rms, weight, dx, dweight: wanted.then_some(sums) });
     };
-    if are_few(rows, cols) {
-        for (i, (dx, partial)) in dx.chunks_mut(piece * cols).zip(partial.chunks_mut(size)).enumerate() {
-            work(i, dx, partial);
-        }
-    } else {
-        parallel::for_each_chunk2((dx, &mut partial), (piece * cols, size), work);
-    }
-    if let Some(dweight) = dweight {
-        for (i, dw) in dweight.iter_mut().enumerate() {
-            *dw = T::from_f64((0..pieces).map(|p| partial[p * size + i].to_f64()).sum());
-        }
-    }
+    for_each_piece(dx, cols, dweight.map(|dweight| [dweight]), work);
 }
 
 struct Backward<'a, T> {
@@ -158,25 +140,16 @@ impl<T: Real> Kernel for Backward<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand::{RngExt, SeedableRng, rngs::SmallRng};
-
-    fn values<T: Real>(n: usize, rng: &mut SmallRng) -> Vec<T> {
-        (0..n).map(|_| T::from_f64(rng.random::<f64>() * 2.0 - 0.8)).collect()
-    }
-
-    #[track_caller]
-    fn close<T: Real>(a: &[T], b: &[f64], tolerance: f64, what: &str) {
-        for (i, (a, b)) in a.iter().zip(b).enumerate() {
-            assert!((a.to_f64() - b).abs() <= tolerance * (1.0 + b.abs()), "{what} at {i}: {a} is not {b}");
-        }
-    }
+    use crate::norm::testing::{close, values};
+    use rand::{SeedableRng, rngs::SmallRng};
 
     /// The definitions, in `f64`.
     fn check_all<T: Real>(tolerance: f64) {
         let mut rng = SmallRng::seed_from_u64(5);
         for (rows, cols) in [(1, 1), (3, 7), (5, 16), (2, 1300), (700, 100), (3000, 5), (0, 3), (2, 0)] {
             let (n, eps) = (rows * cols, 1e-2);
-            let (x, g, w) = (values::<T>(n, &mut rng), values::<T>(n, &mut rng), values::<T>(cols, &mut rng));
+            let (x, g, w) =
+                (values::<T>(n, 0.2, &mut rng), values::<T>(n, 0.2, &mut rng), values::<T>(cols, 0.2, &mut rng));
             for weighted in [false, true] {
                 let what = format!("{rows}x{cols}, weighted {weighted}");
                 let (mut y, mut r) = (vec![T::NAN; n], vec![T::NAN; rows]);

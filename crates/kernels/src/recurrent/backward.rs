@@ -180,13 +180,7 @@ impl<T: Real> Pass<'_, T> {
     unsafe fn gates(&self, k: usize, rows: Range<usize>, units: Range<usize>) {
         let Sequence { cell, batch, hidden, lengths, .. } = *self.sequence;
         let (time, width) = (self.sequence.time(k), block_width::<T>());
-        let before = |places: Place<T>, initial: Option<&[T]>| match (k, initial) {
-            (0, Some(initial)) => Place::read_only(initial, hidden).at(rows.start, 0),
-            (0, None) => Place::read_only(self.zeros, 0),
-            _ => places.at(self.sequence.time(k - 1) * batch + rows.start, 0),
-        };
-        let (state_before, memory_before) =
-            (before(self.states, self.sequence.h0), before(self.memory, self.sequence.c0));
+        let [state_before, memory_before] = self.sequence.before(k, rows.start, [self.states, self.memory], self.zeros);
         let first = time * batch + rows.start;
         for start in units.clone().step_by(width) {
             let blocked = start / width * batch + rows.start;

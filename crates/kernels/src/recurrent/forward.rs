@@ -151,14 +151,7 @@ impl<T: Real> Pass<'_, T> {
         let width = if self.panels.is_some() { block_width::<T>() } else { units.len().next_multiple_of(LANES) };
         let mut scratch = Buffer::unspecified(rows.len() * gates * width);
         let time = self.sequence.time(k);
-        // The states before the step: those of the step before, or the initial ones.
-        let before = |places: Place<T>, initial: Option<&[T]>| match (k, initial) {
-            (0, Some(initial)) => Place::read_only(initial, hidden).at(rows.start, 0),
-            (0, None) => Place::read_only(self.zeros, 0),
-            _ => places.at(self.sequence.time(k - 1) * batch + rows.start, 0),
-        };
-        let state_before = before(self.states, self.sequence.h0);
-        let memory_before = before(self.memory, self.sequence.c0);
+        let [state_before, memory_before] = self.sequence.before(k, rows.start, [self.states, self.memory], self.zeros);
         let first = time * batch + rows.start;
         let has_state = k > 0 || self.sequence.h0.is_some();
         if !has_state {

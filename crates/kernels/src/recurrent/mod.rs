@@ -31,6 +31,7 @@
 
 use crate::Real;
 use crate::size::count;
+use place::Place;
 
 mod backward;
 mod forward;
@@ -134,6 +135,18 @@ impl<T: Real> Sequence<'_, T> {
     /// The time of the `k`-th step that is taken.
     fn time(&self, k: usize) -> usize {
         if self.reverse { self.steps - 1 - k } else { k }
+    }
+
+    /// The state and the memory before the `k`-th step, from sample `row` on: those of the step before, among all steps', or the
+    /// initial ones.
+    fn before(&self, k: usize, row: usize, all: [Place<T>; 2], zeros: &[T]) -> [Place<T>; 2] {
+        if k > 0 {
+            return all.map(|places| places.at(self.time(k - 1) * self.batch + row, 0));
+        }
+        [self.h0, self.c0].map(|initial| match initial {
+            Some(initial) => Place::read_only(initial, self.hidden).at(row, 0),
+            None => Place::read_only(zeros, 0),
+        })
     }
 
     /// The distance of rows of gates: a power of two would let rows push each other out of the caches.

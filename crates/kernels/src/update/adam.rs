@@ -11,7 +11,7 @@
 //! Sources: D. Kingma, J. Ba, "Adam" (2015); I. Loshchilov, F. Hutter, "Decoupled weight decay regularization" (2019);
 //! S. Reddi et al., "On the convergence of Adam and beyond" (2018).
 
-use super::{ARRAYS, Average, Pass, Rule, Slot, Start};
+use super::{ARRAYS, Average, Options, Pass, Rule, Slot, Start};
 use crate::Real;
 
 /// The settings of Adam.
@@ -37,60 +37,77 @@ impl Rule for Adam {
     }
 }
 
-/// The numbers of a step, rounded.
+/// The first lines of Adam and its kin, with their numbers rounded: the decay, and the two averages.
 #[derive(Clone, Copy)]
-struct Numbers<T> {
+pub(super) struct Averages<T> {
     start: Start<T>,
     mean: Average<T>,
     square: Average<T>,
-    rate: T,
-    root: T,
-    eps: T,
+}
+
+impl<T: Real> Averages<T> {
+    #[inline(always)]
+    pub(super) fn new<R>(options: &Options<R>, beta1: f64, beta2: f64) -> Self {
+        Averages { start: Start::new(options), mean: Average::new(beta1), square: Average::new(beta2) }
+    }
+
+    /// Brings an element's averages up to date. Returns what the decay leaves of the parameter, and the gradient.
+    #[inline(always)]
+    fn update(self, p: T, g: T, m: &mut T, v: &mut T) -> (T, T) {
+        let (kept, g) = self.start.apply(p, g);
+        (*m, *v) = (self.mean.of(*m, g), self.square.of_squares(*v, g));
+        (kept, g)
+    }
+
+    /// Every parameter becomes `step(kept, g, m, v)`: of what the decay leaves of it, the gradient and the new averages.
+    #[inline(always)]
+    pub(super) fn pass(
+        self,
+        param: &mut [T],
+        grad: &[T],
+        mean: &mut [T],
+        square: &mut [T],
+        step: impl Fn(T, T, T, T) -> T,
+    ) {
+        for (((p, &g), m), v) in param.iter_mut().zip(grad).zip(mean).zip(square) {
+            let (kept, g) = self.update(*p, g, m, v);
+            *p = step(kept, g, *m, *v);
+        }
+    }
+
+    /// The same with the largest `v` so far instead of `v`.
+    #[inline(always)]
+    fn pass_largest(
+        self,
+        param: &mut [T],
+        grad: &[T],
+        mean: &mut [T],
+        square: &mut [T],
+        max_square: &mut [T],
+        step: impl Fn(T, T, T, T) -> T,
+    ) {
+        for ((((p, &g), m), v), w) in param.iter_mut().zip(grad).zip(mean).zip(square).zip(max_square) {
+            let (kept, g) = self.update(*p, g, m, v);
+            *w = w.maximum(*v);
+            *p = step(kept, g, *m, *w);
+        }
+    }
 }
 
 impl Pass for Adam {
     #[inline(always)]
     fn pass<T: Real>(slot: &mut Slot<'_, T, Self>) {
         let Adam { beta1, beta2, eps, amsgrad } = slot.options.rule;
-        let numbers = Numbers {
-            start: Start::new(slot.options),
-            mean: Average::new(beta1),
-            square: Average::new(beta2),
-            rate: T::from_f64(slot.options.lr / (1.0 - beta1.powf(slot.t()))),
-            root: T::from_f64(1.0 / (1.0 - beta2.powf(slot.t())).sqrt()),
-            eps: T::from_f64(eps),
-        };
+        let averages = Averages::new(slot.options, beta1, beta2);
+        let rate = T::from_f64(slot.options.lr / (1.0 - beta1.powf(slot.t())));
+        let root = T::from_f64(1.0 / (1.0 - beta2.powf(slot.t())).sqrt());
+        let eps = T::from_f64(eps);
+        let step = |kept: T, _, m: T, w: T| kept - rate * (m / (w.sqrt() * root + eps));
         match slot.parts() {
-            (param, grad, [Some(m), Some(v), Some(w)]) if amsgrad => largest(numbers, param, grad, m, v, w),
-            (param, grad, [Some(m), Some(v), _]) => plain(numbers, param, grad, m, v),
+            (param, grad, [Some(m), Some(v), Some(w)]) if amsgrad => averages.pass_largest(param, grad, m, v, w, step),
+            (param, grad, [Some(m), Some(v), _]) => averages.pass(param, grad, m, v, step),
             _ => unreachable!("the walk has checked the arrays"),
         }
-    }
-}
-
-#[inline(always)]
-fn plain<T: Real>(n: Numbers<T>, param: &mut [T], grad: &[T], mean: &mut [T], square: &mut [T]) {
-    for (((p, &g), m), v) in param.iter_mut().zip(grad).zip(mean).zip(square) {
-        let (kept, g) = n.start.apply(*p, g);
-        (*m, *v) = (n.mean.of(*m, g), n.square.of_squares(*v, g));
-        *p = kept - n.rate * (*m / (v.sqrt() * n.root + n.eps));
-    }
-}
-
-#[inline(always)]
-fn largest<T: Real>(
-    n: Numbers<T>,
-    param: &mut [T],
-    grad: &[T],
-    mean: &mut [T],
-    square: &mut [T],
-    max_square: &mut [T],
-) {
-    for ((((p, &g), m), v), w) in param.iter_mut().zip(grad).zip(mean).zip(square).zip(max_square) {
-        let (kept, g) = n.start.apply(*p, g);
-        (*m, *v) = (n.mean.of(*m, g), n.square.of_squares(*v, g));
-        *w = w.maximum(*v);
-        *p = kept - n.rate * (*m / (w.sqrt() * n.root + n.eps));
     }
 }
 

@@ -9,7 +9,8 @@
 //!
 //! Source: T. Dozat, "Incorporating Nesterov momentum into Adam" (2016).
 
-use super::{ARRAYS, Average, Pass, Rule, Slot, Start};
+use super::adam::Averages;
+use super::{ARRAYS, Pass, Rule, Slot};
 use crate::Real;
 
 /// The settings of NAdam.
@@ -47,44 +48,21 @@ impl Rule for NAdam {
     }
 }
 
-/// The numbers of a step, rounded.
-#[derive(Clone, Copy)]
-struct Numbers<T> {
-    start: Start<T>,
-    mean: Average<T>,
-    square: Average<T>,
-    of_gradient: T,
-    of_mean: T,
-    root: T,
-    eps: T,
-}
-
 impl Pass for NAdam {
     #[inline(always)]
     fn pass<T: Real>(slot: &mut Slot<'_, T, Self>) {
         let (options, rule, t) = (slot.options, slot.options.rule, slot.t());
         let (now, next) = (rule.momentum(t), rule.momentum(t + 1.0));
-        let numbers = Numbers {
-            start: Start::new(options),
-            mean: Average::new(rule.beta1),
-            square: Average::new(rule.beta2),
-            of_gradient: T::from_f64(options.lr * (1.0 - now) / (1.0 - slot.product)),
-            of_mean: T::from_f64(options.lr * next / (1.0 - slot.product * next)),
-            root: T::from_f64(1.0 / (1.0 - rule.beta2.powf(t)).sqrt()),
-            eps: T::from_f64(rule.eps),
-        };
+        let of_gradient = T::from_f64(options.lr * (1.0 - now) / (1.0 - slot.product));
+        let of_mean = T::from_f64(options.lr * next / (1.0 - slot.product * next));
+        let root = T::from_f64(1.0 / (1.0 - rule.beta2.powf(t)).sqrt());
+        let eps = T::from_f64(rule.eps);
+        let averages = Averages::new(options, rule.beta1, rule.beta2);
         if let (param, grad, [Some(mean), Some(square), _]) = slot.parts() {
-            pass(numbers, param, grad, mean, square);
+            averages.pass(param, grad, mean, square, |kept, g, m, v| {
+                kept - (of_gradient * g + of_mean * m) / (v.sqrt() * root + eps)
+            });
         }
-    }
-}
-
-#[inline(always)]
-fn pass<T: Real>(n: Numbers<T>, param: &mut [T], grad: &[T], mean: &mut [T], square: &mut [T]) {
-    for (((p, &g), m), v) in param.iter_mut().zip(grad).zip(mean).zip(square) {
-        let (kept, g) = n.start.apply(*p, g);
-        (*m, *v) = (n.mean.of(*m, g), n.square.of_squares(*v, g));
-        *p = kept - (n.of_gradient * g + n.of_mean * *m) / (v.sqrt() * n.root + n.eps);
     }
 }
 

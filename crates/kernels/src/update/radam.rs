@@ -12,7 +12,8 @@
 //!
 //! Source: L. Liu et al., "On the variance of the adaptive learning rate and beyond" (2020).
 
-use super::{ARRAYS, Average, Pass, Rule, Slot, Start};
+use super::adam::Averages;
+use super::{ARRAYS, Pass, Rule, Slot};
 use crate::Real;
 
 /// The settings of RAdam.
@@ -48,53 +49,22 @@ impl Rule for RAdam {
     }
 }
 
-/// The numbers of a step, rounded.
-#[derive(Clone, Copy)]
-struct Numbers<T> {
-    start: Start<T>,
-    mean: Average<T>,
-    square: Average<T>,
-    rate: T,
-    eps: T,
-}
-
 impl Pass for RAdam {
     #[inline(always)]
     fn pass<T: Real>(slot: &mut Slot<'_, T, Self>) {
         let (rule, t) = (slot.options.rule, slot.t());
         let rectification = rule.rectification(t);
         let rate = slot.options.lr / (1.0 - rule.beta1.powf(t)) * rectification.unwrap_or(1.0);
-        let numbers = Numbers {
-            start: Start::new(slot.options),
-            mean: Average::new(rule.beta1),
-            square: Average::new(rule.beta2),
-            rate: T::from_f64(rate),
-            eps: T::from_f64(rule.eps),
-        };
+        let (rate, eps) = (T::from_f64(rate), T::from_f64(rule.eps));
+        let averages = Averages::new(slot.options, rule.beta1, rule.beta2);
         if let (param, grad, [Some(mean), Some(square), _]) = slot.parts() {
             match rectification {
-                Some(_) => scaled(numbers, param, grad, mean, square),
-                None => unscaled(numbers, param, grad, mean, square),
+                Some(_) => {
+                    averages.pass(param, grad, mean, square, |kept, _, m, v| kept - rate * (m / (v.sqrt() + eps)))
+                }
+                None => averages.pass(param, grad, mean, square, |kept, _, m, _| kept - rate * m),
             }
         }
-    }
-}
-
-#[inline(always)]
-fn scaled<T: Real>(n: Numbers<T>, param: &mut [T], grad: &[T], mean: &mut [T], square: &mut [T]) {
-    for (((p, &g), m), v) in param.iter_mut().zip(grad).zip(mean).zip(square) {
-        let (kept, g) = n.start.apply(*p, g);
-        (*m, *v) = (n.mean.of(*m, g), n.square.of_squares(*v, g));
-        *p = kept - n.rate * (*m / (v.sqrt() + n.eps));
-    }
-}
-
-#[inline(always)]
-fn unscaled<T: Real>(n: Numbers<T>, param: &mut [T], grad: &[T], mean: &mut [T], square: &mut [T]) {
-    for (((p, &g), m), v) in param.iter_mut().zip(grad).zip(mean).zip(square) {
-        let (kept, g) = n.start.apply(*p, g);
-        (*m, *v) = (n.mean.of(*m, g), n.square.of_squares(*v, g));
-        *p = kept - n.rate * *m;
     }
 }
 

@@ -8,7 +8,7 @@
 //! | saved | `a` and `b` |
 
 use super::elementwise::map2;
-use crate::{Inputs, Op, OpInfo, Tensor};
+use crate::{Inputs, Mask, Op, OpInfo, Tensor};
 use chainrule_kernels::{Real, binary};
 
 pub(super) static INFO: OpInfo = OpInfo {
@@ -18,20 +18,23 @@ pub(super) static INFO: OpInfo = OpInfo {
     torch: "torch.maximum",
 };
 
+/// Shared with the minimum.
 #[derive(Debug)]
-struct Maximum<T: Real> {
-    a: Tensor<T>,
-    b: Tensor<T>,
+pub(super) struct Extremum<T: Real> {
+    pub(super) a: Tensor<T>,
+    pub(super) b: Tensor<T>,
+    /// Where the first of two is not the extremum.
+    pub(super) loses: fn(&Tensor<T>, &Tensor<T>) -> Mask,
 }
 
-impl<T: Real> Op<T> for Maximum<T> {
+impl<T: Real> Op<T> for Extremum<T> {
     fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
-        let Maximum { a, b } = self;
+        let Extremum { a, b, loses } = self;
         let zero = || Tensor::scalar(T::ZERO);
         // All of it, or half of it where they are equal; a NaN passes the gradient to both.
         let share = Tensor::where_(&a.eq(b), &grad * T::from_f64(0.5), &grad);
-        inputs.add(0, || Tensor::where_(&a.lt(b), zero(), &share));
-        inputs.add(1, || Tensor::where_(&b.lt(a), zero(), share));
+        inputs.add(0, || Tensor::where_(&loses(a, b), zero(), &share));
+        inputs.add(1, || Tensor::where_(&loses(b, a), zero(), share));
     }
 }
 
@@ -46,7 +49,8 @@ impl<T: Real> Tensor<T> {
     pub fn maximum(&self, other: impl Into<Self>) -> Self {
         let other = other.into();
         let value = map2(INFO.name, Formula {}, self, &other);
-        Self::from_op(&INFO, value, &[self, &other], || Maximum { a: self.detach(), b: other.detach() })
+        let rule = || Extremum { a: self.detach(), b: other.detach(), loses: |a, b| a.lt(b) };
+        Self::from_op(&INFO, value, &[self, &other], rule)
     }
 }
 

@@ -8,7 +8,8 @@
 //! | saved | `a` and `b` |
 
 use super::elementwise::map2;
-use crate::{Inputs, Op, OpInfo, Tensor};
+use super::maximum::Extremum;
+use crate::{OpInfo, Tensor};
 use chainrule_kernels::{Real, binary};
 
 pub(super) static INFO: OpInfo = OpInfo {
@@ -17,23 +18,6 @@ pub(super) static INFO: OpInfo = OpInfo {
     derivative: "a' = c' where a < b, b' = c' where b < a, halves where equal",
     torch: "torch.minimum",
 };
-
-#[derive(Debug)]
-struct Minimum<T: Real> {
-    a: Tensor<T>,
-    b: Tensor<T>,
-}
-
-impl<T: Real> Op<T> for Minimum<T> {
-    fn backward(&self, grad: Tensor<T>, inputs: &mut Inputs<'_, T>) {
-        let Minimum { a, b } = self;
-        let zero = || Tensor::scalar(T::ZERO);
-        // All of it, or half of it where they are equal; a NaN passes the gradient to both.
-        let share = Tensor::where_(&a.eq(b), &grad * T::from_f64(0.5), &grad);
-        inputs.add(0, || Tensor::where_(&a.gt(b), zero(), &share));
-        inputs.add(1, || Tensor::where_(&b.gt(a), zero(), share));
-    }
-}
 
 binary!(broadcast Formula(self, a: T, b) = a.minimum(b));
 
@@ -46,7 +30,8 @@ impl<T: Real> Tensor<T> {
     pub fn minimum(&self, other: impl Into<Self>) -> Self {
         let other = other.into();
         let value = map2(INFO.name, Formula {}, self, &other);
-        Self::from_op(&INFO, value, &[self, &other], || Minimum { a: self.detach(), b: other.detach() })
+        let rule = || Extremum { a: self.detach(), b: other.detach(), loses: |a, b| a.gt(b) };
+        Self::from_op(&INFO, value, &[self, &other], rule)
     }
 }
 
