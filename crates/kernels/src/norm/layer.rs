@@ -176,7 +176,7 @@ pub(super) fn for_each_piece<T: Real, const N: usize>(
     }
     for (i, sums) in sums.into_iter().flatten().enumerate() {
         for (at, sum) in (i * cols..).zip(sums) {
-            *sum = T::from_f64((0..pieces).map(|p| partial[p * size + at].to_f64()).sum());
+            *sum = T::from_f64((0..pieces).fold(0.0, |sum, p| sum + partial[p * size + at].to_f64()));
         }
     }
 }

@@ -79,7 +79,8 @@ impl<T: Real> Numbers<T> {
     #[inline(always)]
     fn scaled_centered(self, g: T, v: &mut T, m: &mut T) -> T {
         (*v, *m) = (self.average.of_squares(*v, g), self.average.of(*m, g));
-        g / ((*v - *m * *m).sqrt() + self.eps)
+        // Where gradients hardly differ, rounding can bring the variance below 0.
+        g / ((*v - *m * *m).maximum(T::ZERO).sqrt() + self.eps)
     }
 }
 
@@ -142,5 +143,15 @@ mod tests {
                 *p -= 0.01 * *b;
             });
         }
+    }
+
+    #[test]
+    fn a_variance_is_never_negative() {
+        let options = Options::new(0.01, RmsProp { alpha: 1.0, eps: 1e-3, centered: true, momentum: 0.0 });
+        let (start, average) = (Start::new(&options), Average::new(1.0));
+        let n = Numbers { start, average, lr: 0.01f32, eps: 1e-3, momentum: 0.0 };
+        // The square of the mean is larger than that of the only gradient, by rounding.
+        let (mut square, mut mean) = (1.0, 1.0 + f32::EPSILON);
+        assert_eq!(n.scaled_centered(1.0, &mut square, &mut mean), 1.0 / 1e-3);
     }
 }
