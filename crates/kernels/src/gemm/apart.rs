@@ -67,6 +67,9 @@ pub(crate) struct RowsApart<T> {
     pub(crate) moves: *const usize,
 }
 
+/// Terms of a low tile that are added at once.
+const TERMS: usize = 4;
+
 /// A tile of `ROWS` rows, which stand apart, and `REGS` registers of columns.
 pub(super) struct FixedRowsApart<'a, L: Lane, const ROWS: usize, const REGS: usize>(
     pub(super) &'a Tile<L::Num>,
@@ -84,7 +87,23 @@ impl<L: Lane, const ROWS: usize, const REGS: usize> Kernel for FixedRowsApart<'_
         // that the CPU has the registers (see `Lane::compute_rows_apart`).
         unsafe {
             let mut acc = [[L::splat(L::Num::default()); REGS]; ROWS];
-            for p in 0..k {
+            // Of low tiles, which have registers to spare, some terms for each reading of the starts: it takes as long as one.
+            let together = if REGS == 1 { k / TERMS * TERMS } else { 0 };
+            for p in (0..together).step_by(TERMS) {
+                let (mut at, mut terms) = ([0; TERMS], [L::splat(L::Num::default()); TERMS]);
+                for q in 0..TERMS {
+                    at[q] = *moves.add(p + q);
+                    terms[q] = L::load(b.add(q * b_k));
+                }
+                for i in 0..ROWS {
+                    let row = base.add(starts.add(i).read_volatile());
+                    for q in 0..TERMS {
+                        acc[i][0] = acc[i][0].add_product(L::splat(*row.add(at[q])), terms[q]);
+                    }
+                }
+                b = b.wrapping_add(TERMS * b_k);
+            }
+            for p in together..k {
                 let at = *moves.add(p);
                 let mut row = [L::splat(L::Num::default()); REGS];
                 for j in 0..REGS {

@@ -136,8 +136,8 @@ impl Cut {
                 (true, false) => rows >= 2 * GOOD_ROWS || cols < 2 * COL_UNIT,
                 (false, true) => rows > cols && cols < 2 * GOOD_COLS,
                 _ => rows > cols || cols < 2 * COL_UNIT,
-            } && fill_tiles(rows / 2)
-                && fill_tiles(rows.div_ceil(2));
+            } && fill_tiles(m / (2 * cut.rows))
+                && fill_tiles(m.div_ceil(2 * cut.rows));
             if cut_rows && rows < 2 * LEAST_ROWS || !cut_rows && cols < 2 * COL_UNIT {
                 break;
             }
