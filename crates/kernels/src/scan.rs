@@ -23,90 +23,158 @@ concrete! {
 
 /// Elements in a piece of parallel work.
 const PIECE: usize = 1 << 14;
-/// So few lines go along side by side, several at a time; more of them row by row.
-const FEW: usize = 16;
+/// Lines that go along side by side: none has to wait for the sums of the one before.
+const BESIDE: usize = 8;
+/// So many lines of one matrix go along row by row.
+const MANY: usize = 16;
 
-/// Calls `step(at, total, y)` for every element in the order of the running: `at` is its place, `total` what the line has
-/// come to, `y` the output.
-fn run<T: Real>(
+/// A running over `K` inputs: the total after the first of a line, and after another one.
+trait Running<const K: usize>: Sync {
+    fn first(&self, x: [f64; K]) -> f64;
+    fn next(&self, total: f64, x: [f64; K]) -> f64;
+}
+
+struct Sum;
+impl Running<1> for Sum {
+    fn first(&self, [x]: [f64; 1]) -> f64 {
+        0.0 + x
+    }
+    fn next(&self, total: f64, [x]: [f64; 1]) -> f64 {
+        total + x
+    }
+}
+
+struct Linear;
+impl Running<2> for Linear {
+    /// Nothing comes before the first: an infinite factor has nothing to multiply.
+    fn first(&self, [_, b]: [f64; 2]) -> f64 {
+        0.0 + b
+    }
+    fn next(&self, total: f64, [a, b]: [f64; 2]) -> f64 {
+        a * total + b
+    }
+}
+
+/// The matrices `[n, inner]` of a piece, along whose columns the running goes.
+#[derive(Clone, Copy)]
+struct Lines<R> {
     n: usize,
     inner: usize,
     reverse: bool,
-    out: &mut [T],
-    step: impl Fn(usize, &mut f64, &mut T) + Sync + Send,
-) {
-    let size = n * inner;
-    if out.is_empty() {
-        return;
-    }
-    assert!(out.len().is_multiple_of(size), "scan: the lines do not fill the output");
-    // Two pieces, at least, are equally large.
-    let piece = if out.len() <= PIECE { PIECE } else { PIECE / 2 };
-    let together = (piece / size).max(1) * size;
-    parallel::for_each_chunk(out, together, |piece, out| {
-        let mut totals = vec![0.0f64; if inner < FEW { 0 } else { inner }];
-        for (block, out) in out.chunks_mut(size).enumerate() {
-            let start = piece * together + block * size;
-            if inner < FEW {
-                let mut first = 0;
-                while first < inner {
-                    first += match inner - first {
-                        8.. => lines::<T, 8>(first, inner, reverse, start, out, &step),
-                        4.. => lines::<T, 4>(first, inner, reverse, start, out, &step),
-                        2.. => lines::<T, 2>(first, inner, reverse, start, out, &step),
-                        _ => lines::<T, 1>(first, inner, reverse, start, out, &step),
-                    };
-                }
-                continue;
-            }
-            totals.fill(0.0);
-            for i in 0..n {
-                let row = if reverse { n - 1 - i } else { i } * inner;
-                let line = totals.iter_mut().zip(&mut out[row..row + inner]);
-                line.enumerate().for_each(|(j, (total, y))| step(start + row + j, total, y));
-            }
-        }
-    });
+    running: R,
 }
 
-/// The lines from `first` on of a block, whose totals stay in registers. Returns how many they are.
-fn lines<T: Real, const LINES: usize>(
-    first: usize,
-    inner: usize,
-    reverse: bool,
-    start: usize,
-    out: &mut [T],
-    step: impl Fn(usize, &mut f64, &mut T),
-) -> usize {
-    let mut totals = [0.0; LINES];
-    let n = out.len() / inner;
-    for i in 0..n {
-        let at = if reverse { n - 1 - i } else { i } * inner + first;
-        let row = out[at..].first_chunk_mut::<LINES>().expect("a row has all lines");
-        for j in 0..LINES {
-            step(start + at + j, &mut totals[j], &mut row[j]);
+impl<R> Lines<R> {
+    /// Where the `i`-th row on the way starts.
+    fn row(&self, i: usize) -> usize {
+        if self.reverse { self.n - 1 - i } else { i }.wrapping_mul(self.inner)
+    }
+
+    /// All outputs, a piece at a time.
+    fn run<T: Real, const K: usize>(&self, src: [&[T]; K], out: &mut [T])
+    where
+        R: Running<K>,
+    {
+        let size = self.n * self.inner;
+        if out.is_empty() {
+            return;
+        }
+        assert!(out.len().is_multiple_of(size), "scan: the lines do not fill the output");
+        // Two pieces, at least, are equally large.
+        let piece = if out.len() <= PIECE { PIECE } else { PIECE / 2 };
+        let together = (piece / size).max(1) * size;
+        parallel::for_each_chunk(out, together, |piece, out| {
+            let src = src.map(|x| &x[piece * together..][..out.len()]);
+            match self.inner {
+                1 => self.side_by_side::<T, K, BESIDE, 1>(src, out),
+                2..4 => self.side_by_side::<T, K, { BESIDE / 2 }, 2>(src, out),
+                4..MANY => self.side_by_side::<T, K, { BESIDE / 4 }, 4>(src, out),
+                _ => self.row_by_row(src, out),
+            }
+        });
+    }
+
+    /// `LINES` columns of `MATRICES` matrices at a time, and what is left one by one.
+    fn side_by_side<T: Real, const K: usize, const MATRICES: usize, const LINES: usize>(
+        &self,
+        src: [&[T]; K],
+        out: &mut [T],
+    ) where
+        R: Running<K>,
+    {
+        let size = self.n * self.inner;
+        for (group, out) in out.chunks_mut(MATRICES * size).enumerate() {
+            let src = src.map(|x| &x[group * MATRICES * size..]);
+            let mut column = 0;
+            if out.len() == MATRICES * size {
+                while column + LINES <= self.inner {
+                    self.some::<T, K, MATRICES, LINES>(src, out, column);
+                    column += LINES;
+                }
+            }
+            for (at, out) in out.chunks_mut(size).enumerate() {
+                let src = src.map(|x| &x[at * size..]);
+                (column..self.inner).for_each(|column| self.some::<T, K, 1, 1>(src, out, column));
+            }
         }
     }
-    LINES
+
+    /// Some columns of some matrices, whose totals stay in registers.
+    fn some<T: Real, const K: usize, const MATRICES: usize, const LINES: usize>(
+        &self,
+        src: [&[T]; K],
+        out: &mut [T],
+        column: usize,
+    ) where
+        R: Running<K>,
+    {
+        let size = self.n * self.inner;
+        let src: [[&[T]; K]; MATRICES] = std::array::from_fn(|i| src.map(|x| &x[i * size..][..size]));
+        let mut rest = out.chunks_exact_mut(size);
+        let out: [&mut [T]; MATRICES] = std::array::from_fn(|_| rest.next().expect("all matrices are there"));
+        let mut totals = [[0.0; LINES]; MATRICES];
+        for i in 0..self.n {
+            let at = self.row(i) + column;
+            for (m, totals) in totals.iter_mut().enumerate() {
+                let x = src[m].map(|x| x[at..].first_chunk::<LINES>().expect("a row has all columns"));
+                let y = out[m][at..].first_chunk_mut::<LINES>().expect("a row has all columns");
+                for j in 0..LINES {
+                    let x = x.map(|x| x[j].to_f64());
+                    totals[j] = if i == 0 { self.running.first(x) } else { self.running.next(totals[j], x) };
+                    y[j] = T::from_f64(totals[j]);
+                }
+            }
+        }
+    }
+
+    fn row_by_row<T: Real, const K: usize>(&self, src: [&[T]; K], out: &mut [T])
+    where
+        R: Running<K>,
+    {
+        let (inner, size) = (self.inner, self.n * self.inner);
+        let mut totals = vec![0.0f64; inner];
+        for (matrix, out) in out.chunks_mut(size).enumerate() {
+            for i in 0..self.n {
+                let row = self.row(i);
+                let x = src.map(|x| &x[matrix * size + row..][..inner]);
+                for (j, (total, y)) in totals.iter_mut().zip(&mut out[row..row + inner]).enumerate() {
+                    let x = x.map(|x| x[j].to_f64());
+                    *total = if i == 0 { self.running.first(x) } else { self.running.next(*total, x) };
+                    *y = T::from_f64(*total);
+                }
+            }
+        }
+    }
 }
 
 fn cumsum_impl<T: Real>(src: &[T], n: usize, inner: usize, reverse: bool, out: &mut [T]) {
     assert_eq!(src.len(), out.len(), "cumsum: input and output differ in length");
-    run(n, inner, reverse, out, |at, total, y| {
-        *total += src[at].to_f64();
-        *y = T::from_f64(*total);
-    });
+    Lines { n, inner, reverse, running: Sum }.run([src], out);
 }
 
 fn linear_impl<T: Real>(a: &[T], b: &[T], n: usize, inner: usize, reverse: bool, out: &mut [T]) {
     assert!(a.len() == out.len() && b.len() == out.len(), "linear scan: inputs and output differ in length");
-    let first = if reverse { n.wrapping_sub(1) } else { 0 };
-    run(n, inner, reverse, out, |at, total, y| {
-        // Nothing comes before the first: an infinite factor has nothing to multiply.
-        let before = if at / inner % n == first { 0.0 } else { a[at].to_f64() * *total };
-        *total = before + b[at].to_f64();
-        *y = T::from_f64(*total);
-    });
+    Lines { n, inner, reverse, running: Linear }.run([a, b], out);
 }
 
 #[cfg(test)]
@@ -115,9 +183,18 @@ mod tests {
 
     #[test]
     fn lines_agree_with_the_definition() {
-        for (outer, n, inner) in
-            [(2, 5, 3), (1, 40_000, 1), (700, 9, 4), (3, 1, 2), (7, 6, 15), (4, 3, 21), (0, 4, 2), (2, 0, 3)]
-        {
+        for (outer, n, inner) in [
+            (2, 5, 3),
+            (1, 40_000, 1),
+            (700, 9, 4),
+            (3, 1, 2),
+            (7, 6, 15),
+            (13, 5, 3),
+            (19, 7, 1),
+            (4, 3, 21),
+            (0, 4, 2),
+            (2, 0, 3),
+        ] {
             let size = outer * n * inner;
             let a: Vec<f64> = (0..size).map(|i| ((i * 37) % 17) as f64 / 16.0 - 0.5).collect();
             let b: Vec<f64> = (0..size).map(|i| ((i * 23) % 29) as f64 / 8.0 - 1.5).collect();

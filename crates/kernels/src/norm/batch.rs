@@ -21,7 +21,7 @@
 //!
 //! Source: S. Ioffe, C. Szegedy, "Batch normalization" (2015).
 
-use super::channels::{Channels, Shape, Walk, load, spread};
+use super::channels::{Channels, Shape, Short, Walk, load, spread};
 use crate::Real;
 use crate::lanes::{self, BLOCK, LANES, Moments};
 use crate::simd::{self, Kernel};
@@ -105,12 +105,62 @@ impl<T: Real> Kernel for ColumnMoments<'_, T> {
     }
 }
 
+/// Moments of every channel of some rows, in which each has a short run of `l` neighbors.
+struct ShortMoments<'a, T>(&'a [T], Shape, &'a mut [[f64; 2]]);
+impl<T: Real> Kernel for ShortMoments<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let ShortMoments(x, Shape { c, l, .. }, out) = self;
+        let count = (x.len() / c) as f64;
+        for (start, out) in (0..c).step_by(LANES).zip(out.chunks_mut(LANES)) {
+            let columns = start * l..(start + out.len()) * l;
+            let mut sums = Short::<T>::zeros();
+            for row in x.chunks_exact(c * l) {
+                let row = &row[columns.clone()];
+                for (at, sums) in (0..row.len()).step_by(LANES).zip(sums.registers()) {
+                    let x = load(row, at);
+                    for i in 0..LANES {
+                        sums[i] += x[i];
+                    }
+                }
+            }
+            let mut means = [T::ZERO; LANES];
+            for (mean, sum) in means[..out.len()].iter_mut().zip(sums.sums(l)) {
+                *mean = sum / T::from_f64(count);
+            }
+            // As in `Moments::of`: the deviations' own sum corrects the mean.
+            let mut shifts = Short::spread(&means[..out.len()], l);
+            let (mut sums, mut squares) = (Short::<T>::zeros(), Short::<T>::zeros());
+            for row in x.chunks_exact(c * l) {
+                let row = &row[columns.clone()];
+                let registers = shifts.registers().zip(sums.registers().zip(squares.registers()));
+                for (at, (shift, (sums, squares))) in (0..row.len()).step_by(LANES).zip(registers) {
+                    let x = load(row, at);
+                    for i in 0..LANES {
+                        let d = x[i] - shift[i];
+                        sums[i] += d;
+                        squares[i] += d * d;
+                    }
+                }
+            }
+            for ((out, shift), (sum, square)) in out.iter_mut().zip(means).zip(sums.sums(l).zip(squares.sums(l))) {
+                let (sum, square) = (sum.to_f64(), square.to_f64());
+                *out = [shift.to_f64() + sum / count, square - sum * sum / count];
+            }
+        }
+    }
+}
+
 fn batch_stats_impl<T: Real>(x: &[T], n: usize, c: usize, l: usize, mean: &mut [T], var: &mut [T]) {
     let shape = Shape::new("batch_stats", n, c, l, &[x.len()], &[mean.len(), var.len()]);
     let mut all = vec![Moments::default(); c];
     shape.pieces(
         |channel, at, end| simd::dispatch(SegmentMoments(x, Walk { shape, channel, at, end })),
-        |first, last, partial| simd::dispatch(ColumnMoments(&x[first * c..last * c], c, partial)),
+        |first, last, partial| match l {
+            1 => simd::dispatch(ColumnMoments(&x[first * c..last * c], c, partial)),
+            _ => simd::dispatch(ShortMoments(&x[first * c * l..last * c * l], shape, partial)),
+        },
         |channel, count, [mean, squares]| all[channel].merge(Moments { count: count as f64, mean, squares }),
     );
     for ((all, mean), var) in all.iter().zip(mean).zip(var) {
@@ -131,9 +181,11 @@ fn batch_norm_impl<T: Real>(
     y: &mut [T],
 ) {
     let lengths = [mean.len(), inv_std.len(), weight.map_or(c, <[T]>::len), bias.map_or(c, <[T]>::len)];
-    let shape = Shape::new("batch_norm", n, c, l, &[x.len(), y.len()], &lengths);
-    let channels =
-        Channels::new(c, |i| [mean[i], inv_std[i] * weight.map_or(T::ONE, |w| w[i]), bias.map_or(T::ZERO, |b| b[i])]);
+    let shape = Shape::new("batch_norm", n, c, l, &[x.len(), y.len()], &lengths).flat();
+    let channels = Channels::new(shape.c, |i| {
+        let i = i / (shape.c / c);
+        [mean[i], inv_std[i] * weight.map_or(T::ONE, |w| w[i]), bias.map_or(T::ZERO, |b| b[i])]
+    });
     spread(shape, y, |start, y| {
         let x = &x[start..start + y.len()];
         simd::dispatch(Normalize { x, shape, start, channels: &channels, y });
@@ -227,6 +279,35 @@ impl<T: Real> Kernel for ColumnSums<'_, T> {
     }
 }
 
+/// The sums of `g` and of `g (x - mean)` over every channel of some rows, in which each has a short run of neighbors.
+struct ShortSums<'a, T>(&'a [T], &'a [T], &'a [T], Shape, &'a mut [[f64; 2]]);
+impl<T: Real> Kernel for ShortSums<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let ShortSums(x, g, mean, Shape { c, l, .. }, out) = self;
+        for (start, out) in (0..c).step_by(LANES).zip(out.chunks_mut(LANES)) {
+            let columns = start * l..(start + out.len()) * l;
+            let mut means = Short::spread(&mean[start..start + out.len()], l);
+            let (mut sums, mut dots) = (Short::<T>::zeros(), Short::<T>::zeros());
+            for (x, g) in x.chunks_exact(c * l).zip(g.chunks_exact(c * l)) {
+                let (x, g) = (&x[columns.clone()], &g[columns.clone()]);
+                let registers = means.registers().zip(sums.registers().zip(dots.registers()));
+                for (at, (mean, (sums, dots))) in (0..x.len()).step_by(LANES).zip(registers) {
+                    let (x, g) = (load(x, at), load(g, at));
+                    for i in 0..LANES {
+                        sums[i] += g[i];
+                        dots[i] += g[i] * (x[i] - mean[i]);
+                    }
+                }
+            }
+            for (out, (sum, dot)) in out.iter_mut().zip(sums.sums(l).zip(dots.sums(l))) {
+                *out = [sum.to_f64(), dot.to_f64()];
+            }
+        }
+    }
+}
+
 fn batch_norm_backward_impl<T: Real>(
     x: &[T],
     g: &[T],
@@ -246,8 +327,12 @@ fn batch_norm_backward_impl<T: Real>(
     shape.pieces(
         |channel, at, end| simd::dispatch(SegmentSums(x, g, mean[channel], Walk { shape, channel, at, end })),
         |first, last, partial| {
-            let rows = first * c..last * c;
-            simd::dispatch(ColumnSums(&x[rows.clone()], &g[rows], mean, partial));
+            let rows = first * c * l..last * c * l;
+            let (x, g) = (&x[rows.clone()], &g[rows]);
+            match l {
+                1 => simd::dispatch(ColumnSums(x, g, mean, partial)),
+                _ => simd::dispatch(ShortSums(x, g, mean, shape, partial)),
+            }
         },
         |channel, _, [sum, dot]| {
             sums[channel][0] += sum;
@@ -260,7 +345,9 @@ fn batch_norm_backward_impl<T: Real>(
     }
     let m = (n * l) as f64;
     // dx = (g - sum(g)/m - (x - u) r^2 sum(g (x - u))/m) w r
-    let channels = Channels::new(c, |i| {
+    let shape = shape.flat();
+    let channels = Channels::new(shape.c, |i| {
+        let i = i / (shape.c / c);
         let [sum, dot] = sums[i];
         let r = inv_std[i].to_f64();
         let slope = T::from_f64(r * r * dot / m);
@@ -321,7 +408,7 @@ mod tests {
     use rand::{SeedableRng, rngs::SmallRng};
 
     /// Shapes with runs shorter and longer than a block, columns with and without tails, one channel, many pieces.
-    const SHAPES: [(usize, usize, usize); 12] = [
+    const SHAPES: [(usize, usize, usize); 15] = [
         (4, 3, 5),
         (2, 3, 600),
         (7, 2, 513),
@@ -334,6 +421,9 @@ mod tests {
         (3, 4, 40_000),
         (64, 20, 64),
         (1, 6, 2),
+        (4, 37, 4),
+        (300, 18, 9),
+        (1, 320, 16),
     ];
 
     /// All of batch norm from its definition. The gradient of `x` comes from the chain rule through mean and variance.

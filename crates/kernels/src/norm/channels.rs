@@ -1,7 +1,7 @@
 //! The loops of batch normalization: how the values of a channel lie in `[n, c, l]`, and how they are cut in pieces.
 //!
-//! Each channel has `n` runs of `l` neighbors. Long runs are read where they lie, short ones gathered into blocks; where
-//! `l` is 1, channels are the columns of a matrix, and rows are read across many channels at once.
+//! Each channel has `n` runs of `l` neighbors. Long runs are read where they lie, others gathered into blocks; where
+//! `l` is 1, channels are the columns of a matrix, and rows are read across many channels at once. So they are where runs are short.
 
 use super::{PARALLEL, PIECE};
 use crate::lanes::{self, BLOCK, LANES};
@@ -9,6 +9,8 @@ use crate::{Buffer, Real, parallel};
 
 /// Rows that a column sum adds up in its own type.
 const ROWS: usize = 128;
+/// Runs of so many neighbors are short: those of the channels in a register's lanes fill few of them.
+const SHORT: usize = 16;
 
 /// The shape; a single channel counts as one long run of one sample.
 #[derive(Clone, Copy)]
@@ -29,9 +31,14 @@ impl Shape {
         self.n * self.c * self.l
     }
 
-    /// Whether neighbors in memory belong to different channels.
+    /// Whether a few neighbors in memory belong to different channels.
     fn columns(self) -> bool {
-        self.l == 1 && self.c > 1
+        (1..=SHORT).contains(&self.l) && self.c > 1
+    }
+
+    /// The same numbers as columns, if runs are short: then each channel is as many columns as its runs have numbers.
+    pub(super) fn flat(self) -> Self {
+        if self.columns() { Shape { c: self.c * self.l, l: 1, ..self } } else { self }
     }
 
     /// For each channel, two numbers found by `segment(channel, start, end)` for pieces of its values (if its values lie
@@ -50,7 +57,7 @@ impl Shape {
         if self.columns() {
             let pieces = n.div_ceil(ROWS);
             let mut partial = Buffer::<f64>::unspecified(2 * pieces * c);
-            let group = if serial { pieces } else { (PIECE / (ROWS * c)).max(1) };
+            let group = if serial { pieces } else { (PIECE / (ROWS * c * l)).max(1) };
             parallel::for_each_chunk(&mut partial, (2 * group * c).max(1), |i, partial| {
                 for (j, partial) in partial.chunks_mut(2 * c).enumerate() {
                     let first = (i * group + j) * ROWS;
@@ -58,7 +65,7 @@ impl Shape {
                 }
             });
             for (i, &p) in partial.as_chunks().0.iter().enumerate() {
-                merge(i % c, n.min((i / c + 1) * ROWS) - (i / c) * ROWS, p);
+                merge(i % c, (n.min((i / c + 1) * ROWS) - (i / c) * ROWS) * l, p);
             }
         } else {
             let pieces = (n * l).div_ceil(PIECE);
@@ -119,6 +126,38 @@ pub(super) fn load<T: Real>(row: &[T], start: usize) -> [T; LANES] {
     match row[start..].first_chunk() {
         Some(chunk) => *chunk,
         None => lanes::padded(&row[start..], T::ZERO),
+    }
+}
+
+/// Some channels of short runs, as many as a register has lanes: a number for each of their columns.
+#[derive(Clone, Copy)]
+pub(super) struct Short<T>([[T; LANES]; SHORT]);
+
+impl<T: Real> Short<T> {
+    pub(super) fn zeros() -> Self {
+        Short([[T::ZERO; LANES]; SHORT])
+    }
+
+    /// A number for each channel, in all of its `l` columns.
+    #[inline(always)]
+    pub(super) fn spread(channels: &[T], l: usize) -> Self {
+        let mut all = Self::zeros();
+        for (run, &x) in all.0.as_flattened_mut().chunks_exact_mut(l).zip(channels) {
+            run.fill(x);
+        }
+        all
+    }
+
+    /// The registers.
+    #[inline(always)]
+    pub(super) fn registers(&mut self) -> impl Iterator<Item = &mut [T; LANES]> {
+        self.0.iter_mut()
+    }
+
+    /// The sum of each channel's columns.
+    #[inline(always)]
+    pub(super) fn sums(&self, l: usize) -> impl Iterator<Item = T> {
+        self.0.as_flattened().chunks_exact(l).map(|run| run.iter().copied().sum())
     }
 }
 
