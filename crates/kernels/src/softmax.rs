@@ -21,7 +21,7 @@ use crate::{Real, parallel};
 /// Elements in a piece of parallel work (whole rows).
 const PIECE: usize = 1 << 14;
 /// Below this many elements, waking a second thread costs more than it saves.
-const PARALLEL: usize = 1 << 15;
+const PARALLEL: usize = 3 << 13;
 /// What a row takes beside its elements, counted in elements.
 const ROW: usize = 16;
 
@@ -72,8 +72,9 @@ fn piece(op: &str, cols: usize, out: usize, inputs: &[usize]) -> Option<usize> {
         return None;
     }
     assert!(cols > 0 && out.is_multiple_of(cols), "{op}: {out} elements are not whole rows of {cols}");
-    let row = cols + ROW;
-    Some(if out / cols * row < PARALLEL { out } else { (PIECE / row).max(1) * cols })
+    let (rows, row) = (out / cols, cols + ROW);
+    // Two pieces, at least, are equally large.
+    Some(if rows * row < PARALLEL { out } else { (PIECE / row).clamp(1, rows.div_ceil(2)) * cols })
 }
 
 fn softmax_impl<T: Real>(x: &[T], cols: usize, y: &mut [T]) {
