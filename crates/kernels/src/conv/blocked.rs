@@ -20,7 +20,7 @@ use super::parts::{Images, Part, Steps, Weights, picked};
 use super::planes::{Rows, Turned, bases, input_layout, inputs};
 use super::ways::{Task, Way};
 use super::windows::{ByElement, Windows, lay};
-use super::{Conv2d, batched, shared::Shared, shares::Shares, standing};
+use super::{Conv2d, batched, patches, shared::Shared, shares::Shares, standing};
 use crate::gemm::registers::{dispatch, lanes};
 use crate::gemm::{Element, Epilogue, Mat, MatsMut, Size, gemm_packed};
 use crate::{Accum, Buffer, parallel, simd};
@@ -222,7 +222,7 @@ pub(super) fn input_grad<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &m
 pub(super) fn weight_grad<T: Element>(geometry: &Conv2d, x: &[T], g: &[T], dw: &mut [T]) {
     let ([oh, ow], size, taps) = (geometry.output(), geometry.input_plane(), geometry.taps());
     let (group_in, group_out) = (geometry.group_in(), geometry.group_out());
-    let plane = oh * ow;
+    let (plane, written_out) = (oh * ow, patches::applies(geometry));
     let (layout, shifts) = inputs(geometry);
     let strip = (STRIP / taps).clamp(1, group_in);
     let bases = bases(strip, layout.len(), &shifts);
@@ -237,13 +237,6 @@ pub(super) fn weight_grad<T: Element>(geometry: &Conv2d, x: &[T], g: &[T], dw: &
         let mut sum = Buffer::unspecified(group_out * bases.len());
         for block in piece.blocks.clone() {
             let samples = samples(geometry, together, block);
-            let laid = lay(&layout, samples.len() * channels.len(), |i| {
-                let sample = (samples.start + i / channels.len()) * geometry.in_channels;
-                let at = sample + group * group_in + channels.start + i % channels.len();
-                &x[at * size..(at + 1) * size]
-            });
-            let shape = [samples.len(), oh, ow];
-            let windows = Windows::new(&laid, bases, shape, channels.len() * layout.len(), layout.pitch);
             let start = |sample: usize| (sample * geometry.out_channels + group * group_out) * plane;
             let mut room;
             let gradients = if samples.len() == 1 {
@@ -259,10 +252,23 @@ pub(super) fn weight_grad<T: Element>(geometry: &Conv2d, x: &[T], g: &[T], dw: &
                 Mat::row_major(&room, group_out, columns)
             };
             let accum = if block == piece.blocks.start { Accum::Replace } else { Accum::Add };
-            let size = Size { m: group_out, n: bases.len(), k: windows.count() };
-            let mut sum = MatsMut::row_major(&mut sum, size.m, size.n);
+            let shape = [samples.len(), oh, ow];
+            let matrix = Size { m: group_out, n: bases.len(), k: shape.iter().product() };
+            let mut sum = MatsMut::row_major(&mut sum, matrix.m, matrix.n);
+            let first = group * group_in + channels.start;
+            if written_out {
+                let windows = patches::written(geometry, samples, first..first + channels.len(), x);
+                let windows = Mat::row_major(&windows, matrix.k, matrix.n).t();
+                gemm_packed(simd::level(), matrix, |_| (gradients, windows), &mut sum, Epilogue::plain(accum));
+                continue;
+            }
+            let laid = lay(&layout, samples.len() * channels.len(), |i| {
+                let at = (samples.start + i / channels.len()) * geometry.in_channels + first + i % channels.len();
+                &x[at * size..(at + 1) * size]
+            });
+            let windows = Windows::new(&laid, bases, shape, channels.len() * layout.len(), layout.pitch);
             let factors = |_| (gradients, ByElement(windows));
-            gemm_packed(simd::level(), size, factors, &mut sum, Epilogue::plain(accum));
+            gemm_packed(simd::level(), matrix, factors, &mut sum, Epilogue::plain(accum));
         }
         for (o, row) in sum.chunks_exact(bases.len()).enumerate() {
             let at = shares.place(&piece, o);

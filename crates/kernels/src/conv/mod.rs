@@ -14,7 +14,7 @@
 //! weights), `winograd` (3x3 to 5x5), `pointwise` (1x1), both without a stride, `depthwise` (one input channel to a group; `abreast` where planes
 //! are small), and the definition itself in [`reference`](mod@reference), for tests. `scattered` is the gradient of the input
 //! for windows with a stride, few windows and few channels, `beside` that of the weights for few outputs, cut as in `blocked` by
-//! `shares`, `correlated` the same for few channels or few outputs. `planes`, `windows`, `standing`, `batched` and `strip` lay images out for them; `ways` says which of these pays, `areas` where
+//! `shares`, `correlated` the same for few channels or few outputs; windows that do not overlap are written out for it (`patches`). `planes`, `windows`, `standing`, `batched` and `strip` lay images out for them; `ways` says which of these pays, `areas` where
 //! padding need not be multiplied.
 //! Where windows leave out pixels altogether, `thinned` picks those that they meet first.
 
@@ -33,6 +33,7 @@ mod blocked;
 mod correlated;
 mod depthwise;
 mod parts;
+mod patches;
 mod planes;
 mod pointwise;
 pub mod reference;

@@ -190,6 +190,26 @@ fn an_infinity_stays_with_the_elements_that_meet_it() {
     }
 }
 
+#[test]
+fn windows_written_out_agree_with_the_definition() {
+    let mut rng = SmallRng::seed_from_u64(8);
+    for geometry in [
+        square([2, 3, 5], 13, [4, 4, 1, 1, 1]),    // parts of windows in the padding
+        square([3, 4, 6], 23, [5, 7, 2, 1, 2]),    // groups, pixels that no window meets
+        square([5, 3, 8], 40, [8, 8, 0, 1, 1]),    // samples put together
+        square([2, 20, 9], 36, [16, 16, 7, 1, 1]), // channels put apart
+    ] {
+        assert!(
+            super::patches::applies(&geometry)
+                && !(samples::applies::<f32>(&geometry)
+                    || rows::applies::<f32>(&geometry)
+                    || super::beside::applies(&geometry))
+        );
+        check::<f32>(&geometry, &mut rng);
+        check::<f64>(&geometry, &mut rng);
+    }
+}
+
 /// Geometries that each take a path or an edge of their own.
 fn special() -> Vec<Conv2d> {
     vec![
