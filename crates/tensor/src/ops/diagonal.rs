@@ -71,7 +71,8 @@ impl Line {
         } else {
             (cols.min(rows.saturating_sub(skipped)), skipped.checked_mul(strides[self.dims.0]))
         };
-        (length, start.filter(|_| length > 0).unwrap_or(0))
+        // Where there are no elements there is no place for a diagonal to begin, however long it is.
+        (length, start.filter(|_| length > 0 && self.full.numel() > 0).unwrap_or(0))
     }
 
     #[track_caller]
@@ -156,6 +157,7 @@ mod tests {
         check::gradients(|x| x[0].slice(1, 0, 4, 2).diagonal(1, 1, 2).powf(2.0), &[&x]);
         check::gradients(|x| x[0].broadcast_to([3, 3]).diagonal(0, 0, 1).powf(2.0), &[&check::random([1, 3], -1.0, 1.0)]);
         check::gradients(|x| x[0].diagonal(5, 0, 1), &[&x]);
+        check::gradients(|x| x[0].diagonal(-3, 1, 0), &[&check::random([1, 4, 0], -1.0, 1.0)]);
         check::gradients(|x| x[0].diag(1).powf(2.0), &[&check::random([3], -1.0, 1.0)]);
         check::gradients(|x| x[0].diagonal(0, 0, 1), &[&check::random([1, 1], -1.0, 1.0)]);
     }
