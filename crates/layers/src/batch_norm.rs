@@ -86,10 +86,12 @@ impl<const D: usize, T: Real> BatchNorm<D, T> {
         BatchNorm { running_mean: None, running_var: None, num_batches_tracked: None, ..self }
     }
 
-    /// The layer with running estimates that are the plain averages over all batches. PyTorch's `momentum=None`.
+    /// The layer with running estimates that are the plain averages over all batches. PyTorch's `momentum=None`. Without
+    /// running estimates there is nothing to count.
     #[must_use]
     pub fn with_cumulative_average(self) -> Self {
-        BatchNorm { num_batches_tracked: Some(Buffer::new(Tensor::scalar(T::ZERO))), ..self }
+        let count = self.running_mean.is_some().then(|| Buffer::new(Tensor::scalar(T::ZERO)));
+        BatchNorm { num_batches_tracked: count, ..self }
     }
 
     /// The running mean and the running (unbiased) variance of each channel.
@@ -247,7 +249,7 @@ mod tests {
     #[test]
     fn without_estimates_evaluation_takes_the_batch() {
         let layer: BatchNorm2d<f64> = BatchNorm2d { eps: 0.0, ..BatchNorm2d::new(2) }.without_affine();
-        let layer = layer.without_running_stats();
+        let layer = layer.without_running_stats().with_cumulative_average();
         assert_eq!(layer.forward(&x(), &mut Mode::Eval).to_vec(), [-1.0, 1.0, -1.0, 1.0]);
         assert!(layer.state_dict().is_empty());
         assert_eq!(layer.describe(), "BatchNorm2d(2, eps=0.0, momentum=0.1, affine=false, track_running_stats=false)");
