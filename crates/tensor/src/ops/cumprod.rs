@@ -43,12 +43,13 @@ impl<T: Real> Op<T> for Recurrence<T> {
         let g = recurrence(&behind, &grad, self.dim, !self.reverse);
         let h = self.h.get(inputs);
         inputs.add(0, || {
-            // The state before each element, 0 before the first.
+            // Each element's times the state before it; there is none before the first, also where `g` is infinite.
             let (n, mut pads) = (h.shape()[self.dim], vec![0; 2 * (h.rank() - self.dim)]);
             let last = pads.len() - 2;
             pads[if self.reverse { last + 1 } else { last }] = 1;
-            let start = if self.reverse { 1 } else { 0 };
-            &g * h.narrow(self.dim, start, n - 1).pad(pads, super::PadMode::Constant(0.0))
+            let (start, before) = if self.reverse { (0, 1) } else { (1, 0) };
+            let product = g.narrow(self.dim, start, n - 1) * h.narrow(self.dim, before, n - 1);
+            product.pad(pads, super::PadMode::Constant(0.0))
         });
         inputs.add(1, || g);
     }
@@ -94,6 +95,13 @@ mod tests {
         assert_eq!(x.cumprod(1).to_vec(), [1., 2., 6., 4., 0., 0.]);
         assert_eq!(x.cumprod(-2).to_vec(), [1., 2., 3., 4., 0., 18.]);
         assert_eq!(Tensor::from([f32::INFINITY, 2.0]).cumprod(0).to_vec(), [f32::INFINITY; 2]);
+    }
+
+    #[test]
+    fn an_infinite_slope_stays_one() {
+        // 1 + inf by the first element, 1 by the second, as in PyTorch.
+        let x = Tensor::from([1.0f32, f32::INFINITY]).requires_grad();
+        assert_eq!(x.cumprod(0).sum().backward().get(&x).unwrap().to_vec(), [f32::INFINITY, 1.0]);
     }
 
     #[test]
