@@ -33,7 +33,10 @@ impl<T: Real> Op<T> for Prod<T> {
         let Prod { x, dims, .. } = self;
         inputs.add(0, || {
             let shape = kept(x.shape(), dims);
-            if x.eq(Tensor::scalar(T::ZERO)).any() {
+            if dims.is_empty() {
+                // There are no others; `y / x` would be NaN for an infinite element.
+                grad.reshape(shape)
+            } else if x.eq(Tensor::scalar(T::ZERO)).any() {
                 grad.reshape(shape) * others(x, dims)
             } else {
                 (grad * y).reshape(shape) / x
@@ -110,6 +113,8 @@ mod tests {
         let gradient = y.sum().backward().get(&x).unwrap().to_vec();
         assert_eq!(gradient, [12.0, 8.0, 6.0, 0.0, 30.0, 0.0, 0.0, 0.0, 0.0]);
         assert_eq!(Tensor::<f32>::zeros([2, 0]).prod_dim(1, false).to_vec(), [1.0, 1.0]);
+        let x = Tensor::scalar(f32::INFINITY).requires_grad();
+        assert_eq!(x.prod().backward().get(&x).unwrap().item(), 1.0);
     }
 
     #[test]
