@@ -36,7 +36,7 @@ impl<T: Real> Op<T> for Std<T> {
             let still = y.eq(Tensor::scalar(T::ZERO));
             let y = Tensor::where_(&still, Tensor::scalar(T::ONE), y);
             let each = Tensor::where_(&still, Tensor::scalar(T::ZERO), grad) / y;
-            let each = (each / T::from_f64(n as f64 - *correction as f64)).reshape(kept(x.shape(), dims));
+            let each = (each / T::from_usize(n.saturating_sub(*correction))).reshape(kept(x.shape(), dims));
             (x - x.mean_dim(dims, true)) * each
         });
     }
@@ -78,6 +78,9 @@ mod tests {
         assert_eq!(y.to_vec(), [2.0, 0.0]);
         assert_eq!(y.sum().backward().get(&x).unwrap().to_vec(), [-0.5, 0.5, 0.0, 0.0]);
         assert_eq!(Tensor::from([1.0f64, 2.0, 6.0]).std().item(), 7f64.sqrt());
+        // More correction than elements, as in PyTorch.
+        let slopes = x.std_dim(1, 3, false).sum().backward().get(&x).unwrap().to_vec();
+        assert!(slopes.iter().all(|slope| slope.is_nan()));
     }
 
     #[test]

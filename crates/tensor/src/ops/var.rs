@@ -34,7 +34,8 @@ impl<T: Real> Op<T> for Var<T> {
         let Var { x, dims, correction } = self;
         inputs.add(0, || {
             let n: usize = dims.iter().map(|&d| x.shape()[d]).product();
-            let factor = T::from_f64(2.0 / (n as f64 - *correction as f64));
+            // As in the value, a number of no degree of freedom is 0, not negative.
+            let factor = T::from_f64(2.0 / n.saturating_sub(*correction) as f64);
             (x - x.mean_dim(dims, true)) * (grad * factor).reshape(kept(x.shape(), dims))
         });
     }
@@ -74,6 +75,11 @@ mod tests {
         assert_eq!(x.var_dim(0, 0, true).to_vec(), [4.0, 2.25, 0.25]);
         assert_eq!(x.var().item(), 4.0);
         assert!(Tensor::from([1.0f32]).var().item().is_nan());
+        // More correction than elements: infinite, and so is the slope.
+        let x = Tensor::from([1.0f32, 3.0]).requires_grad();
+        let y = x.var_dim(0, 3, false);
+        assert_eq!(y.item(), f32::INFINITY);
+        assert!(y.backward().get(&x).unwrap().to_vec().iter().all(|slope| slope.is_infinite()));
     }
 
     #[test]
