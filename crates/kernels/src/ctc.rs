@@ -42,7 +42,7 @@ concrete! {
     /// # Panics
     /// If lengths disagree or exceed the steps, or a label is not below the number of classes.
     pub fn ctc(log_probs: &[T], shape: Ctc, targets: &[&[usize]], lengths: &[usize], losses: &mut [T]) = ctc_impl;
-    /// The gradient of each loss, `[batch, steps, classes]`. NaN where a loss is infinite.
+    /// The gradient of each loss, `[batch, steps, classes]`. NaN in the steps of a sequence whose loss is infinite.
     ///
     /// # Panics
     /// As [`ctc`].
@@ -111,7 +111,7 @@ impl<T: Real> Sequence<'_, T> {
         let (states, a) = (self.states(), self.forward());
         let loss = self.loss_of(&a);
         if loss == f64::INFINITY {
-            return gradient.fill(T::NAN);
+            return gradient[..self.length * self.shape.classes].fill(T::NAN);
         }
         let mut next = vec![f64::NEG_INFINITY; states];
         let mut occupied = vec![0.0; self.shape.classes];
@@ -253,6 +253,9 @@ mod tests {
         assert_eq!(losses, [f32::INFINITY, f32::INFINITY, 0.0]);
         let mut gradient = [0.0; 18];
         ctc_backward(&x, shape, &[&[1, 1, 1], &[1], &[]], &[3, 0, 0], &mut gradient);
-        assert!(gradient[..12].iter().all(|g| g.is_nan()) && gradient[12..].iter().all(|&g| g == 0.0));
+        assert!(gradient[..6].iter().all(|g| g.is_nan()) && gradient[6..].iter().all(|&g| g == 0.0));
+        // What stands behind a sequence has no part in its loss.
+        ctc_backward(&x, shape, &[&[1, 1, 1], &[1], &[]], &[2, 1, 0], &mut gradient);
+        assert!(gradient[..4].iter().all(|g| g.is_nan()) && gradient[4..6].iter().all(|&g| g == 0.0));
     }
 }

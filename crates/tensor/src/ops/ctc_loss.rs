@@ -63,10 +63,13 @@ impl<T: Real> Op<T> for Rule<T> {
         }
         let each = each.broadcast_to(losses.shape());
         if inputs.is_tracked() {
-            let possible = |n: &usize| !loss.zero_infinity || losses.as_view().data()[*n] != T::INFINITY;
-            let parts = (0..targets.len()).filter(possible).map(|n| {
+            let infinite = |n: usize| losses.as_view().data()[n] == T::INFINITY;
+            let counts = |n: &usize| !loss.zero_infinity || !infinite(*n);
+            let parts = (0..targets.len()).filter(counts).map(|n| {
                 let steps = x.select(1, n).narrow(0, 0, lengths[n]);
-                each.select(0, n) * composed(&steps, &targets[n], loss.blank)
+                let part = each.select(0, n) * composed(&steps, &targets[n], loss.blank);
+                // The composed recursion is finite where the loss is not; the gradient is NaN, as in an untracked pass.
+                if infinite(n) { part * T::NAN } else { part }
             });
             let total = parts.reduce(|a, b| a + b);
             inputs.add(0, || match total {
@@ -206,6 +209,8 @@ mod tests {
         let impossible = CtcLoss { reduction: Reduction::None, ..Default::default() };
         assert_eq!(impossible.forward(&x, &[[1, 1]], &[2]).to_vec(), [f64::INFINITY]);
         let leaf = x.requires_grad();
+        let gradient = grad(&impossible.forward(&leaf, &[[1, 1]], &[2]).sum(), &[&leaf], CreateGraph).remove(0);
+        assert!(gradient.to_vec().iter().all(|g| g.is_nan()));
         let zeroed = CtcLoss { zero_infinity: true, ..Default::default() }.forward(&leaf, &[[1, 1]], &[2]);
         assert_eq!(zeroed.item(), 0.0);
         assert_eq!(zeroed.backward().get(&leaf).unwrap().to_vec(), [0.0; 4]);
