@@ -134,6 +134,8 @@ impl<const N: usize> PartialEq<[usize; N]> for Shape {
 }
 
 /// One or several dimensions, counted from the front (`0` is the first) or from the back (`-1` is the last).
+///
+/// An empty list names none of them: a sum over it leaves every element as it is. (PyTorch's sums all.)
 #[derive(Clone, Debug)]
 pub struct Dims(Short<isize, 4>);
 
