@@ -21,7 +21,8 @@
 //!
 //! Source: S. Ioffe, C. Szegedy, "Batch normalization" (2015).
 
-use super::channels::{Channels, Shape, Short, Walk, load, spread};
+use super::channels::{Channels, Shape, Walk, load, spread};
+use super::short::{ShortMoments, ShortSums};
 use crate::Real;
 use crate::lanes::{self, BLOCK, LANES, Moments};
 use crate::simd::{self, Kernel};
@@ -100,53 +101,6 @@ impl<T: Real> Kernel for ColumnMoments<'_, T> {
             for (i, out) in out.iter_mut().enumerate() {
                 let (shift, sum) = (shift[i].to_f64(), sums[i].to_f64());
                 *out = [shift + sum / count, squares[i].to_f64() - sum * sum / count];
-            }
-        }
-    }
-}
-
-/// Moments of every channel of some rows, in which each has a short run of `l` neighbors.
-struct ShortMoments<'a, T>(&'a [T], Shape, &'a mut [[f64; 2]]);
-impl<T: Real> Kernel for ShortMoments<'_, T> {
-    type Output = ();
-    #[inline(always)]
-    fn run(self) {
-        let ShortMoments(x, Shape { c, l, .. }, out) = self;
-        let count = (x.len() / c) as f64;
-        for (start, out) in (0..c).step_by(LANES).zip(out.chunks_mut(LANES)) {
-            let columns = start * l..(start + out.len()) * l;
-            let mut sums = Short::<T>::zeros();
-            for row in x.chunks_exact(c * l) {
-                let row = &row[columns.clone()];
-                for (at, sums) in (0..row.len()).step_by(LANES).zip(sums.registers()) {
-                    let x = load(row, at);
-                    for i in 0..LANES {
-                        sums[i] += x[i];
-                    }
-                }
-            }
-            let mut means = [T::ZERO; LANES];
-            for (mean, sum) in means[..out.len()].iter_mut().zip(sums.sums(l)) {
-                *mean = sum / T::from_f64(count);
-            }
-            // As in `Moments::of`: the deviations' own sum corrects the mean.
-            let mut shifts = Short::spread(&means[..out.len()], l);
-            let (mut sums, mut squares) = (Short::<T>::zeros(), Short::<T>::zeros());
-            for row in x.chunks_exact(c * l) {
-                let row = &row[columns.clone()];
-                let registers = shifts.registers().zip(sums.registers().zip(squares.registers()));
-                for (at, (shift, (sums, squares))) in (0..row.len()).step_by(LANES).zip(registers) {
-                    let x = load(row, at);
-                    for i in 0..LANES {
-                        let d = x[i] - shift[i];
-                        sums[i] += d;
-                        squares[i] += d * d;
-                    }
-                }
-            }
-            for ((out, shift), (sum, square)) in out.iter_mut().zip(means).zip(sums.sums(l).zip(squares.sums(l))) {
-                let (sum, square) = (sum.to_f64(), square.to_f64());
-                *out = [shift.to_f64() + sum / count, square - sum * sum / count];
             }
         }
     }
@@ -274,35 +228,6 @@ impl<T: Real> Kernel for ColumnSums<'_, T> {
             let (sums, dots) = (lanes::settle(sums), lanes::settle(dots));
             for (i, out) in out.iter_mut().enumerate() {
                 *out = [sums[i].to_f64(), dots[i].to_f64()];
-            }
-        }
-    }
-}
-
-/// The sums of `g` and of `g (x - mean)` over every channel of some rows, in which each has a short run of neighbors.
-struct ShortSums<'a, T>(&'a [T], &'a [T], &'a [T], Shape, &'a mut [[f64; 2]]);
-impl<T: Real> Kernel for ShortSums<'_, T> {
-    type Output = ();
-    #[inline(always)]
-    fn run(self) {
-        let ShortSums(x, g, mean, Shape { c, l, .. }, out) = self;
-        for (start, out) in (0..c).step_by(LANES).zip(out.chunks_mut(LANES)) {
-            let columns = start * l..(start + out.len()) * l;
-            let mut means = Short::spread(&mean[start..start + out.len()], l);
-            let (mut sums, mut dots) = (Short::<T>::zeros(), Short::<T>::zeros());
-            for (x, g) in x.chunks_exact(c * l).zip(g.chunks_exact(c * l)) {
-                let (x, g) = (&x[columns.clone()], &g[columns.clone()]);
-                let registers = means.registers().zip(sums.registers().zip(dots.registers()));
-                for (at, (mean, (sums, dots))) in (0..x.len()).step_by(LANES).zip(registers) {
-                    let (x, g) = (load(x, at), load(g, at));
-                    for i in 0..LANES {
-                        sums[i] += g[i];
-                        dots[i] += g[i] * (x[i] - mean[i]);
-                    }
-                }
-            }
-            for (out, (sum, dot)) in out.iter_mut().zip(sums.sums(l).zip(dots.sums(l))) {
-                *out = [sum.to_f64(), dot.to_f64()];
             }
         }
     }

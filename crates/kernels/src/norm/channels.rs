@@ -10,7 +10,7 @@ use crate::{Buffer, Real, parallel};
 /// Rows that a column sum adds up in its own type.
 const ROWS: usize = 128;
 /// Runs of so many neighbors are short: those of the channels in a register's lanes fill few of them.
-const SHORT: usize = 16;
+pub(super) const SHORT: usize = 16;
 
 /// The shape; a single channel counts as one long run of one sample.
 #[derive(Clone, Copy)]
@@ -126,38 +126,6 @@ pub(super) fn load<T: Real>(row: &[T], start: usize) -> [T; LANES] {
     match row[start..].first_chunk() {
         Some(chunk) => *chunk,
         None => lanes::padded(&row[start..], T::ZERO),
-    }
-}
-
-/// Some channels of short runs, as many as a register has lanes: a number for each of their columns.
-#[derive(Clone, Copy)]
-pub(super) struct Short<T>([[T; LANES]; SHORT]);
-
-impl<T: Real> Short<T> {
-    pub(super) fn zeros() -> Self {
-        Short([[T::ZERO; LANES]; SHORT])
-    }
-
-    /// A number for each channel, in all of its `l` columns.
-    #[inline(always)]
-    pub(super) fn spread(channels: &[T], l: usize) -> Self {
-        let mut all = Self::zeros();
-        for (run, &x) in all.0.as_flattened_mut().chunks_exact_mut(l).zip(channels) {
-            run.fill(x);
-        }
-        all
-    }
-
-    /// The registers.
-    #[inline(always)]
-    pub(super) fn registers(&mut self) -> impl Iterator<Item = &mut [T; LANES]> {
-        self.0.iter_mut()
-    }
-
-    /// The sum of each channel's columns.
-    #[inline(always)]
-    pub(super) fn sums(&self, l: usize) -> impl Iterator<Item = T> {
-        self.0.as_flattened().chunks_exact(l).map(|run| run.iter().copied().sum())
     }
 }
 

@@ -15,6 +15,7 @@ mod channels;
 mod group;
 mod layer;
 mod rms;
+mod short;
 #[cfg(test)]
 mod testing;
 
