@@ -16,6 +16,7 @@ use std::mem::MaybeUninit;
 
 use super::Mat;
 use super::lane::Lane;
+use super::task::k_block;
 use super::tile::{Finish, store_finished};
 use crate::simd::Kernel;
 use crate::{Buffer, Number};
@@ -43,7 +44,8 @@ pub(super) const ADDING: usize = 8;
 pub(super) fn serves<L: Lane>(m: &Mat<'_, L::Num>, vectors: usize, column: bool) -> bool {
     match (m.col_stride, m.row_stride) {
         (1, _) => vectors == 1 || vectors <= MOST && m.cols >= vectors * TERMS,
-        (_, 1) => vectors <= MOST_COLUMNS && (column || m.rows > KEPT * L::LANES),
+        // Tiles add up longer sums in parts: then one output must not come from here and there as the product is cut.
+        (_, 1) => vectors <= MOST_COLUMNS && (column || m.rows > KEPT * L::LANES || m.cols > k_block::<L::Num>()),
         _ => false,
     }
 }

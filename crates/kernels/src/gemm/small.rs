@@ -119,8 +119,8 @@ impl<L: Lane> Kernel for Small<'_, L> {
 }
 
 /// Computes `c = epilogue(a b)`, for `b` as columns of terms, and returns true; or returns false, if the product is not so small
-/// that choosing a way and handing it on would take a part of the time. `b` may be `cold`: not in a cache near. The `place` is where the output starts and how far apart its
-/// rows are.
+/// that choosing a way and handing it on would take a part of the time. `b` may be `cold`: not in a cache near. The `place` is where
+/// the output starts and how far apart its rows are.
 ///
 /// # Safety
 /// The machine has the level; the output has all rows and columns and is there for us alone, and the biases have theirs.

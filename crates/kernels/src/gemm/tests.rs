@@ -207,6 +207,7 @@ fn threads_do_not_change_bits() {
         (650, 680, 640),
         (3, 2050, 160),
         (7, 1031, 300),
+        (1, 96, 8192),
     ] {
         let (a, b) = (numbers::<f32>(m * k, &mut rng), numbers::<f32>(k * n, &mut rng));
         for &level in simd::available() {

@@ -12,7 +12,7 @@ use crate::simd::Kernel;
 pub(super) fn serves(geometry: &Adaptive2d) -> bool {
     let Adaptive2d { planes, input, output } = *geometry;
     // The only window of a plane is one row.
-    let row = if output == [1, 1] { input[0] * input[1] } else { input[1] / output[1].max(1) };
+    let row = if output == [1, 1] { input[0].saturating_mul(input[1]) } else { input[1] / output[1].max(1) };
     planes < LANES && row >= LANES
 }
 
