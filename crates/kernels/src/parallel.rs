@@ -17,6 +17,12 @@ pub fn threads() -> usize {
     1
 }
 
+/// How many of `count` things, each of which counts as `cost` elements, are a piece of parallel work: all of them if they count less than
+/// `parallel`, for which a second thread is not worth waking, else about `piece` elements; two pieces, at least, are equally large.
+pub(crate) fn together(count: usize, cost: usize, parallel: usize, piece: usize) -> usize {
+    if count * cost < parallel { count.max(1) } else { (piece / cost).clamp(1, count.div_ceil(2)) }
+}
+
 /// Calls `work(i)` for each `i` in `0..pieces`, in any order.
 //
 // The work is called through a pointer: one copy of rayon's machinery serves all kernels, which halves the build time.

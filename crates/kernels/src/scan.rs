@@ -22,7 +22,9 @@ concrete! {
 }
 
 /// Elements in a piece of parallel work.
-const PIECE: usize = 1 << 14;
+const PIECE: usize = 1 << 13;
+/// Below this many elements, waking a second thread costs more than it saves.
+const PARALLEL: usize = 1 << 14;
 /// Lines that go along side by side: none has to wait for the sums of the one before.
 const BESIDE: usize = 8;
 /// So many lines of one matrix go along row by row.
@@ -56,7 +58,6 @@ impl Running<2> for Linear {
 }
 
 /// The matrices `[n, inner]` of a piece, along whose columns the running goes.
-#[derive(Clone, Copy)]
 struct Lines<R> {
     n: usize,
     inner: usize,
@@ -67,7 +68,8 @@ struct Lines<R> {
 impl<R> Lines<R> {
     /// Where the `i`-th row on the way starts.
     fn row(&self, i: usize) -> usize {
-        if self.reverse { self.n - 1 - i } else { i }.wrapping_mul(self.inner)
+        let i = if self.reverse { self.n - 1 - i } else { i };
+        i * self.inner
     }
 
     /// All outputs, a piece at a time.
@@ -80,9 +82,7 @@ impl<R> Lines<R> {
             return;
         }
         assert!(out.len().is_multiple_of(size), "scan: the lines do not fill the output");
-        // Two pieces, at least, are equally large.
-        let piece = if out.len() <= PIECE { PIECE } else { PIECE / 2 };
-        let together = (piece / size).max(1) * size;
+        let together = parallel::together(out.len() / size, size, PARALLEL, PIECE) * size;
         parallel::for_each_chunk(out, together, |piece, out| {
             let src = src.map(|x| &x[piece * together..][..out.len()]);
             match self.inner {

@@ -72,9 +72,7 @@ fn piece(op: &str, cols: usize, out: usize, inputs: &[usize]) -> Option<usize> {
         return None;
     }
     assert!(cols > 0 && out.is_multiple_of(cols), "{op}: {out} elements are not whole rows of {cols}");
-    let (rows, row) = (out / cols, cols + ROW);
-    // Two pieces, at least, are equally large.
-    Some(if rows * row < PARALLEL { out } else { (PIECE / row).clamp(1, rows.div_ceil(2)) * cols })
+    Some(parallel::together(out / cols, cols + ROW, PARALLEL, PIECE) * cols)
 }
 
 fn softmax_impl<T: Real>(x: &[T], cols: usize, y: &mut [T]) {

@@ -1,4 +1,4 @@
-//! Windows that do not overlap, written out as the rows of a matrix: it holds no more numbers than the image.
+//! Windows that do not overlap, written out as the rows of a matrix: it holds no more numbers than the padded image.
 //!
 //! ```text
 //! P[(n,i,j), (c,u,v)] = x[n, c, i s + u - p, j s + v - p]        dW[o, (c,u,v)] = G[o, (n,i,j)] P

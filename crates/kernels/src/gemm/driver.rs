@@ -245,17 +245,34 @@ fn gemm_small<'a, T: Element>(
     let group = (TASK / (size.cost() + PRODUCT)).max(1);
     parallel::for_each(outputs.div_ceil(group), |first| {
         for i in first * group..((first + 1) * group).min(outputs) {
-            let ((a, b), c) = (factors(i), start.at(c.offset(i)));
+            let place = (start.at(c.offset(i)), c_row);
             // SAFETY: `check` has seen that the level is available; `c` is borrowed mutably, and `MatsMut` has a place of its own for
             // each element of each output.
-            unsafe {
-                if !small::at_once(level, a, b, cold, (c, c_row), &epilogue) {
-                    let (ks, rows, cols) = (0..k, 0..m, 0..n);
-                    compute(level, &a, &b, Task { ks, rows, cols, c, c_row, transposed: false, cold, epilogue });
-                }
-            }
+            unsafe { whole(level, size, factors(i), cold, place, epilogue) };
         }
     });
+}
+
+/// Computes a whole product on the calling thread. The `place` is where the output starts and how far apart its rows are.
+///
+/// # Safety
+/// The machine has the level; the output is there for us alone.
+#[inline(always)]
+unsafe fn whole<T: Element>(
+    level: Level,
+    Size { m, n, k }: Size,
+    (a, b): (Mat<'_, T>, Mat<'_, T>),
+    cold: bool,
+    place: (*mut T, usize),
+    epilogue: Epilogue<'_, T>,
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        if !small::at_once(level, a, b, cold, place, &epilogue) {
+            let ((ks, rows, cols), (c, c_row)) = ((0..k, 0..m, 0..n), place);
+            compute(level, &a, &b, Task { ks, rows, cols, c, c_row, transposed: false, cold, epilogue });
+        }
+    }
 }
 
 /// `c = epilogue((a b)^T)`: [`gemm_packed`] for one product whose transpose is stored. The output is `size.n x size.m`, and the
@@ -286,15 +303,9 @@ pub(crate) fn gemm_here<T: Element>(a: Mat<'_, T>, b: Mat<'_, T>, c: &mut MatsMu
     assert_eq!(a.cols, b.rows, "gemm: the inner sizes differ");
     check(level, (m, n), c, &epilogue);
     if m > 0 && n > 0 && c.count() == 1 {
-        let (b, c, c_row) = (b.t(), c.data.as_mut_ptr(), c.row_stride);
-        // SAFETY: `check` saw that the level is available; the task is all of an output that is borrowed mutably.
-        unsafe {
-            if !small::at_once(level, a, b, false, (c, c_row), &epilogue) {
-                let task =
-                    Task { ks: 0..k, rows: 0..m, cols: 0..n, c, c_row, transposed: false, cold: false, epilogue };
-                compute(level, &a, &b, task)
-            }
-        }
+        let place = (c.data.as_mut_ptr(), c.row_stride);
+        // SAFETY: `check` saw that the level is available; the product is all of an output that is borrowed mutably.
+        unsafe { whole(level, Size { m, n, k }, (a, b.t()), false, place, epilogue) };
     }
 }
 

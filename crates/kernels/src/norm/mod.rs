@@ -19,6 +19,8 @@ mod short;
 #[cfg(test)]
 mod testing;
 
+use crate::parallel;
+
 pub use batch::{BatchNormKernels, batch_norm, batch_norm_backward, batch_stats};
 pub use group::{GroupNormKernels, group_norm, group_norm_backward};
 pub use layer::{LayerNormKernels, layer_norm, layer_norm_backward};
@@ -36,9 +38,9 @@ fn are_few(rows: usize, cols: usize) -> bool {
     rows * (cols + ROW) < PARALLEL
 }
 
-/// How many rows a piece of parallel work has: two pieces, at least, are equally large.
+/// How many rows a piece of parallel work has.
 fn piece(rows: usize, cols: usize) -> usize {
-    if are_few(rows, cols) { rows } else { (PIECE / (cols + ROW)).clamp(1, rows.div_ceil(2)) }
+    parallel::together(rows, cols + ROW, PARALLEL, PIECE)
 }
 
 /// `1 / sqrt(x)`
