@@ -20,6 +20,7 @@ use chainrule_tensor::{Gradients, Real, Tensor};
 ///
 /// # Panics
 /// If `max_norm` is negative or NaN.
+#[inline(never)]
 #[track_caller]
 pub fn clip_grad_norm<T: Real>(grads: &mut Gradients<T>, max_norm: f64) -> f64 {
     assert!(max_norm >= 0.0, "clip_grad_norm: max_norm must be at least 0, got {max_norm}");

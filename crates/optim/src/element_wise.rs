@@ -196,6 +196,7 @@ impl<M: Method, T: Real> Groups for ElementWise<M, T> {
 }
 
 impl<M: Method, T: Real> Optimizer<T> for ElementWise<M, T> {
+    #[inline(never)]
     #[track_caller]
     fn step(&mut self, model: &mut dyn Module<T>, grads: &Gradients<T>) {
         let ElementWise { groups, memory } = self;
@@ -222,6 +223,7 @@ impl<M: Method, T: Real> Optimizer<T> for ElementWise<M, T> {
         M::Rule::step(&mut slots);
     }
 
+    #[inline(never)]
     fn state(&self) -> OptimizerState<T> {
         let values = |group: &Group<M::Rule, T>| {
             Self::settings().map(|setting| (setting.name.into(), (setting.get)(&group.options))).collect()
@@ -231,6 +233,7 @@ impl<M: Method, T: Real> Optimizer<T> for ElementWise<M, T> {
         state
     }
 
+    #[inline(never)]
     fn load_state(&mut self, state: &OptimizerState<T>) -> Result<(), OptimError> {
         state.check(M::NAME)?;
         // Without a step there are no members by name, and the own groups have to do.

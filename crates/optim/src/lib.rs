@@ -106,3 +106,7 @@ pub use schedule::{
 };
 pub use sgd::{Sgd, SgdMethod};
 pub use state::{AverageState, OptimError, OptimizerState};
+
+/// The usual optimizers for `f32`, compiled in this crate: programs link to what is `inline(never)` in them.
+static _COMPILED: [fn(f64) -> Box<dyn Optimizer>; 3] =
+    [|lr| Box::new(Sgd::new(lr)), |lr| Box::new(Adam::new(lr)), |lr| Box::new(AdamW::new(lr))];

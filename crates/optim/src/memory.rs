@@ -77,6 +77,7 @@ impl<T: Real> Memory<T> {
     }
 
     /// The parameters that have a gradient, each with its record. `group` sorts those that are new.
+    #[inline(never)]
     #[track_caller]
     pub(crate) fn changes<'a>(
         &'a mut self,
@@ -112,6 +113,7 @@ impl<T: Real> Memory<T> {
     }
 
     /// The first step: makes the records of the model's parameters, or puts those from a file in the model's order.
+    #[inline(never)]
     #[track_caller]
     fn meet(&mut self, model: &dyn Module<T>, group: &dyn Fn(&str, &Param<T>) -> usize) {
         let kind = self.kind;
@@ -125,16 +127,17 @@ impl<T: Real> Memory<T> {
                 |(name, param): &(String, &Param<T>)| Record { group: group(name, param), ..Record::new(name) };
             self.records = params.iter().map(record).collect();
         }
-        let mut known = BTreeSet::new();
         for Record { name, .. } in &self.records {
             assert!(
                 place.contains_key(name.as_str()),
                 "{kind}: the loaded state has a parameter {name:?}, the model none"
             );
-            known.insert(name.as_str());
         }
-        for name in place.keys() {
-            assert!(known.contains(name), "{kind}: the model has a parameter {name:?}, the loaded state none");
+        // No name is twice among the records.
+        if self.records.len() < place.len() {
+            let known = |name: &str| self.records.iter().any(|record| record.name == name);
+            let name = place.keys().find(|name| !known(name));
+            panic!("{kind}: the model has a parameter {:?}, the loaded state none", name.unwrap_or(&""));
         }
         self.records.sort_by_key(|record| place[record.name.as_str()]);
         for (record, (name, param)) in self.records.iter_mut().zip(&params) {
@@ -149,6 +152,7 @@ impl<T: Real> Memory<T> {
     }
 
     /// Writes a copy into a state, by name.
+    #[inline(never)]
     pub(crate) fn save(&self, state: &mut OptimizerState<T>) {
         for record in &self.records {
             let name = &record.name;
@@ -168,6 +172,7 @@ impl<T: Real> Memory<T> {
     }
 
     /// The memory that a state holds. A parameter that has taken a step must have the arrays that its group needs.
+    #[inline(never)]
     pub(crate) fn restored(
         &self,
         state: &OptimizerState<T>,

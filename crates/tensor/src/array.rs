@@ -6,6 +6,7 @@ use ndarray::{Array, ArrayBase, ArrayD, ArrayViewD, Data, Dimension, IxDyn, Shap
 
 impl<T: Real> Tensor<T> {
     /// The elements as an ndarray view, without a copy.
+    #[inline(never)]
     pub fn view(&self) -> ArrayViewD<'_, T> {
         if self.numel() == 0 {
             // Strides mean nothing where there is no element.

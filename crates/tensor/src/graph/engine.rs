@@ -63,6 +63,7 @@ impl<T: Real> Pending<T> {
 
 /// Runs the graph of `root` backward from the gradient `seed`. Returns the gradients of the leaves, or of the `wanted`
 /// node ids if there are any.
+#[inline(never)]
 fn run<T: Real>(root: &Tensor<T>, seed: Tensor<T>, graph: GraphMode, wanted: Option<&HashSet<u64>>) -> Gradients<T> {
     let mut found = Gradients::new();
     let Some(node) = root.node() else { return found };

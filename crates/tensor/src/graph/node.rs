@@ -215,6 +215,8 @@ impl<T: Real> Tensor<T> {
     }
 
     /// [`from_op`](Tensor::from_op) for an operation that has overwritten an input with its value.
+    // Not inlined, so that programs link to the rules that a crate below has compiled.
+    #[inline(never)]
     #[track_caller]
     pub(crate) fn from_edges<O: Op<T>>(
         info: &'static OpInfo,

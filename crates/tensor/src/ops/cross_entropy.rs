@@ -134,12 +134,18 @@ impl<T: Real> CrossEntropyLoss<T> {
     /// shape than the logits, or the weights are not one for each class.
     #[track_caller]
     pub fn forward<'a>(&self, input: &Tensor<T>, target: impl Into<ClassTarget<'a, T>>) -> Tensor<T> {
+        self.compute(input, target.into())
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn compute(&self, input: &Tensor<T>, target: ClassTarget<'_, T>) -> Tensor<T> {
         let CrossEntropyLoss { weight, ignore_index, label_smoothing: smoothing, reduction } = self;
         let (op, weight, ignore_index, reduction) = (INFO.name, weight.as_ref(), *ignore_index, *reduction);
         assert!((0.0..=1.0).contains(smoothing), "cross_entropy: label_smoothing {smoothing} is not between 0 and 1");
         let options = LabelOptions { op, weight, ignore_index, reduction };
         let classes = input.shape()[class_dim(op, input.shape())];
-        let loss = match target.into() {
+        let loss = match target {
             ClassTarget::Labels(labels) => {
                 let labels = options.check(input.shape(), labels);
                 if *smoothing == 0.0 {
