@@ -3,7 +3,7 @@
 //! Dimensions are merged where both views allow it. In a row each of them has neighbors or one number, so that neither has to be
 //! written out: a loop takes many rows at once.
 
-use crate::fold::Index;
+use crate::fold::{self, Index};
 use crate::lanes::LANES;
 use crate::merged::Sizes;
 use crate::{Real, View};
@@ -140,17 +140,24 @@ impl Pair {
         let steps = [strides[0][last], strides[1][last]];
         let repeats = |k: usize| steps[k] == 1 && strides[k][..last].iter().all(|&stride| stride == 0);
         let width = shape[last];
-        // Whether there are enough rows beside one that repeats.
-        let become_long = || {
-            let row_steps = [strides[0][last - 1], strides[1][last - 1]];
-            lengthens(row_steps, steps, width, shape[last - 1] * width)
-        };
         let fits = last > 0
             && !sizes.contains(&0)
             && steps.iter().all(|&step| step <= 1)
-            && (width >= SHORT || become_long())
             && (width >= REPEATED || last == 1 || !repeats(0) && !repeats(1));
-        fits.then_some(Pair { shape, strides })
+        let pair = Pair { shape, strides };
+        (fits && (width >= SHORT || pair.becomes_long())).then_some(pair)
+    }
+
+    /// Whether short rows become long ones: there are enough beside one that repeats.
+    fn becomes_long(&self) -> bool {
+        let last = self.shape.len() - 1;
+        let part = |d: usize| [self.strides[0][d], self.strides[1][d]];
+        lengthens(part(last - 1), part(last), self.shape[last], self.shape[last - 1] * self.shape[last])
+    }
+
+    /// So many times as long as in long rows it takes to walk a number, roughly.
+    pub(crate) fn cost(&self) -> usize {
+        if self.shape[self.shape.len() - 1] < fold::SHORT && !self.becomes_long() { 2 } else { 1 }
     }
 
     /// The length of the pieces in which to walk: about `target`, and whole rows if they are short.

@@ -4,16 +4,19 @@
 //! |---|---|
 //! | are neighbors in memory | one copy for each row |
 //! | are the same number | one fill for each row |
-//! | stand apart, but those of another dimension are neighbors | squares are turned in registers ([`turn`](crate::turn)) |
+//! | stand apart, but those of one or two other dimensions are neighbors | squares are turned in registers ([`turn`](crate::turn)) |
 //! | are two to four | their columns are zipped |
 //! | stand apart | one by one |
 
 use crate::gemm::Lanes;
 use crate::merged::{Merged, Sizes};
 use crate::simd::{self, Kernel};
-use crate::{View, lanes, strided, turn::turn};
+use crate::turn::{Places, turn};
+use crate::{View, lanes, strided};
 
-/// Steps of a turned view that fill a line of the cache.
+/// Rows of neighbors that are shorter than this take twice as long as others.
+pub(crate) const SHORT: usize = 32;
+/// Numbers that fill a line of the cache.
 const TOGETHER: usize = 16;
 
 /// A row-major counter over a shape. Ranks up to 8 take no memory.
@@ -65,6 +68,58 @@ pub(crate) struct Folded<'a, T> {
     dim: usize,
     /// Numbers in a step of that dimension.
     unit: usize,
+    turned: Option<Box<Turned>>,
+}
+
+/// Where the neighbors in memory are, if not along the last dimension.
+struct Turned {
+    /// How many steps of `dim` should be read together.
+    steps: usize,
+    run: Run,
+    /// Where numbers that are neighbors in memory stand in the output.
+    places: Places,
+    /// The other dimensions within a step of `dim` but the last: sizes, strides and distances in the output.
+    middle: [Sizes; 3],
+}
+
+/// How many neighbors in memory some steps of `dim` are.
+enum Run {
+    /// So many for each step.
+    Each(usize),
+    /// So many for all steps together; some of them are no run.
+    All(usize),
+}
+
+impl Turned {
+    /// A view of this kind, and its `dim`.
+    fn of(shape: &[usize], strides: &[usize]) -> Option<(Self, usize)> {
+        let last = shape.len() - 1;
+        if strides[last] <= 1 || shape[last] <= 4 {
+            return None;
+        }
+        let first = (0..last).find(|&d| strides[d] == 1)?;
+        let size = shape[first];
+        // What goes on where the steps of a short dimension end.
+        let second = (0..last).find(|&d| size < TOGETHER && strides[d] == size);
+        // Rows that lie between each other are gathered faster one by one, if they are few.
+        let between = size <= 4 && strides[last] == size;
+        if between || size < 4 && second.is_none() {
+            return None;
+        }
+        let pitch = |d: usize| shape[d + 1..].iter().product::<usize>();
+        let even = Places::even(pitch(first));
+        let places = second.map_or(even, |second| Places { count: size, outer: pitch(second), ..even });
+        let (dim, steps, run) = match second {
+            None => (first, TOGETHER, Run::Each(1)),
+            Some(second) if second < first => (second, TOGETHER.div_ceil(size), Run::Each(size)),
+            Some(second) => (first, size, Run::All(size * shape[second])),
+        };
+        let mut middle = [Sizes::default(), Sizes::default(), Sizes::default()];
+        for d in (dim + 1..last).filter(|&d| d != first && Some(d) != second) {
+            middle.iter_mut().zip([shape[d], strides[d], pitch(d)]).for_each(|(list, x)| list.push(x));
+        }
+        Some((Turned { steps, run, places, middle }, dim))
+    }
 }
 
 impl<'a, T: Copy> Folded<'a, T> {
@@ -76,12 +131,12 @@ impl<'a, T: Copy> Folded<'a, T> {
             shape.rotate_right(1);
             strides.rotate_right(1);
         }
-        let last = shape.len() - 1;
-        let apart = strides[last] > 1 && shape[last] > 4;
-        let turned = (0..last).find(|&d| apart && strides[d] == 1 && shape[d] >= 4);
-        let dim = turned.unwrap_or(last - 1);
+        let (turned, dim) = match Turned::of(&shape, &strides) {
+            Some((turned, dim)) => (Some(Box::new(turned)), dim),
+            None => (None, shape.len() - 2),
+        };
         let unit = shape[dim + 1..].iter().product();
-        Folded { data: view.data(), shape, strides, dim, unit }
+        Folded { data: view.data(), shape, strides, dim, unit, turned }
     }
 
     fn last(&self) -> usize {
@@ -101,12 +156,25 @@ impl<'a, T: Copy> Folded<'a, T> {
     /// Whether neighbors in memory lie along another dimension than the last. Such views should be read in pieces of
     /// the length [`piece`](Folded::piece).
     pub(crate) fn is_turned(&self) -> bool {
-        self.step() > 1 && self.width() > 4 && self.strides[self.dim] == 1 && self.shape[self.dim] >= 4
+        self.turned.is_some()
     }
 
-    /// The length of the pieces in which a walk reads: about `target`, and whole lines of the cache where it is turned.
+    /// So many times as long as for neighbors it takes to read a number, roughly.
+    pub(crate) fn cost(&self) -> usize {
+        match (self.step(), self.width()) {
+            (2.., _) => 4,
+            (1, ..SHORT) => 2,
+            _ => 1,
+        }
+    }
+
+    /// The length of the pieces in which a walk reads: about `target`, and whole rows unless they are longer; where it is
+    /// turned whole lines of the cache, or all of the dimension if that is not much longer.
     pub(crate) fn piece(&self, target: usize) -> usize {
-        if self.is_turned() { target.next_multiple_of((self.unit * TOGETHER).max(1)) } else { target }
+        let Some(turned) = &self.turned else { return target.next_multiple_of(self.width().min(target).max(1)) };
+        let lines = target.next_multiple_of((self.unit * turned.steps).max(1));
+        let whole = (self.unit * self.shape[self.dim]).max(1);
+        if self.dim > 0 && whole <= 2 * lines { target.next_multiple_of(whole) } else { lines }
     }
 
     /// The length after which the numbers repeat, if they do: the view is one row again and again.
@@ -166,14 +234,23 @@ impl<T: Lanes> Folded<'_, T> {
     /// Reads whole steps of the dimension from where `from` begins.
     fn read_units(&self, from: &[T], out: &mut [T]) {
         let (dim, width, step) = (self.dim, self.width(), self.step());
-        let rows = out.len() / self.unit;
-        if !self.is_turned() {
+        let Some(turned) = &self.turned else {
             return simd::dispatch(Rows { from, row_step: self.strides[dim], step, width, out });
-        }
-        let (middle, strides) = (&self.shape[dim + 1..self.last()], &self.strides[dim + 1..]);
+        };
+        let steps = out.len() / self.unit;
+        let rows = match turned.run {
+            Run::Each(count) => steps * count,
+            Run::All(count) if steps == self.shape[dim] => count,
+            Run::All(_) => {
+                let parts = out.chunks_exact_mut(self.unit).enumerate();
+                return parts.for_each(|(i, part)| self.read_part(&from[i * self.strides[dim]..], 0, part));
+            }
+        };
+        let [middle, strides, places] = &turned.middle;
         let mut index = Index::at(middle, 0);
-        for at in (0..self.unit).step_by(width) {
-            turn(&from[index.offset(strides)..], step, (rows, width), &mut out[at..], self.unit);
+        for _ in 0..middle.iter().product() {
+            let (from, out) = (&from[index.offset(strides)..], &mut out[index.offset(places)..]);
+            turn(from, step, (rows, width), out, turned.places);
             index.next(middle);
         }
     }
@@ -213,6 +290,9 @@ impl<T: Lanes> Kernel for Rows<'_, T> {
             (0 | 2.., 3) => zip::<T, 3>(from, row_step, step, out),
             (0 | 2.., 4) => zip::<T, 4>(from, row_step, step, out),
             (0, ..=REGISTER) => repeat(from, row_step, width, out),
+            (1, ..=4) => short::<T, 4>(from, row_step, width, out),
+            (1, ..=8) => short::<T, 8>(from, row_step, width, out),
+            (1, ..=REGISTER) => short::<T, REGISTER>(from, row_step, width, out),
             _ => {
                 for (i, row) in out.chunks_exact_mut(width).enumerate() {
                     let from = &from[i * row_step..];
@@ -238,6 +318,18 @@ fn repeat<T: Copy>(from: &[T], row_step: usize, width: usize, out: &mut [T]) {
         match rest.first_chunk_mut::<REGISTER>() {
             Some(register) => *register = [x; REGISTER],
             None => rest.fill(x),
+        }
+    }
+}
+
+/// [`Rows`] of at most `MOST` neighbors each: so many are copied, and what is written behind a row, the next one replaces.
+#[inline(always)]
+fn short<T: Copy, const MOST: usize>(from: &[T], row_step: usize, width: usize, out: &mut [T]) {
+    for i in 0..out.len() / width {
+        let (from, out) = (&from[i * row_step..], &mut out[i * width..]);
+        match (from.first_chunk::<MOST>(), out.first_chunk_mut::<MOST>()) {
+            (Some(from), Some(out)) => *out = *from,
+            _ => out[..width].copy_from_slice(&from[..width]),
         }
     }
 }

@@ -289,6 +289,7 @@ fn walk1_impl<T: Lanes>(call: Call1<'_, T>, cost: usize, src: View<'_, T>, dst: 
         });
     }
     let src = Source::new(src);
+    let cost = cost.max(src.cost());
     pieces(dst, PARALLEL / cost, src.piece(PIECE / cost), |start, mut piece| {
         let mut memory = Buffer::unspecified(0);
         let mut src = src.over(start, piece.len(), &mut memory);
@@ -319,7 +320,8 @@ fn walk2_impl<T: Lanes>(call: Call2<'_, T>, a: View<'_, T>, b: View<'_, T>, dst:
         });
     }
     if let Some(pair) = Pair::new(a, b) {
-        return pieces(dst, PARALLEL, pair.piece(PIECE), |start, mut piece| {
+        let cost = pair.cost();
+        return pieces(dst, PARALLEL / cost, pair.piece(PIECE / cost), |start, mut piece| {
             pair.walk(start, piece.len(), usize::MAX, |place_a, place_b, width, count| {
                 let part = piece.split_off_mut(..count).expect("a part of the piece");
                 in_long_rows(call, [place_a.rows(a.data()), place_b.rows(b.data())], width, part);
@@ -327,7 +329,8 @@ fn walk2_impl<T: Lanes>(call: Call2<'_, T>, a: View<'_, T>, b: View<'_, T>, dst:
         });
     }
     let (a, b) = (Source::new(a), Source::new(b));
-    pieces(dst, PARALLEL, a.piece(PIECE).max(b.piece(PIECE)), |start, mut piece| {
+    let cost = a.cost().max(b.cost());
+    pieces(dst, PARALLEL / cost, a.piece(PIECE / cost).max(b.piece(PIECE / cost)), |start, mut piece| {
         let (mut memory_a, mut memory_b) = (Buffer::unspecified(0), Buffer::unspecified(0));
         let mut a = a.over(start, piece.len(), &mut memory_a);
         let mut b = b.over(start, piece.len(), &mut memory_b);
@@ -342,7 +345,8 @@ fn walk2_impl<T: Lanes>(call: Call2<'_, T>, a: View<'_, T>, b: View<'_, T>, dst:
 fn walk2_in_place_impl<T: Lanes>(call: Call2<'_, T>, data: &mut [T], b: View<'_, T>) {
     assert_eq!(b.len(), data.len(), "map2_in_place: input and output differ in length");
     if let Some(pair) = Pair::beside(b) {
-        return pieces(data, PARALLEL, pair.piece(PIECE), |start, mut piece| {
+        let cost = pair.cost();
+        return pieces(data, PARALLEL / cost, pair.piece(PIECE / cost), |start, mut piece| {
             let mut block = [T::ZERO; IN_PLACE];
             pair.walk(start, piece.len(), IN_PLACE, |_, place, width, count| {
                 let part = piece.split_off_mut(..count).expect("a part of the piece");
@@ -353,7 +357,7 @@ fn walk2_in_place_impl<T: Lanes>(call: Call2<'_, T>, data: &mut [T], b: View<'_,
         });
     }
     let b = Source::new(b);
-    pieces(data, PARALLEL, b.piece(PIECE), |start, mut piece| {
+    pieces(data, PARALLEL / b.cost(), b.piece(PIECE / b.cost()), |start, mut piece| {
         let mut block = [T::ZERO; IN_PLACE];
         let mut memory = Buffer::unspecified(0);
         let mut b = b.over(start, piece.len(), &mut memory);

@@ -53,6 +53,11 @@ impl<'a, T: Lanes> Source<'a, T> {
         }
     }
 
+    /// So many times as long as for neighbors it takes to read a number, roughly.
+    pub(crate) fn cost(&self) -> usize {
+        if let Source::Rows(rows) = self { rows.cost() } else { 1 }
+    }
+
     /// The length of the pieces in which the input should be read.
     pub(crate) fn piece(&self, target: usize) -> usize {
         if let Source::Rows(rows) = self { rows.piece(target) } else { target }
@@ -81,7 +86,9 @@ impl<'a, T: Lanes> Source<'a, T> {
                 }
             }
             Source::Rows(rows) => {
-                *memory = Buffer::unspecified(len.min(BLOCK));
+                // Whole rows, unless they are longer.
+                let whole = BLOCK - BLOCK % rows.width().clamp(1, BLOCK);
+                *memory = Buffer::unspecified(len.min(whole));
                 Piece::Gathered { rows, at: start, block: memory }
             }
         }
@@ -119,7 +126,7 @@ impl<T: Lanes> Piece<'_, T> {
             Piece::Repeated { .. } => REPEATED,
             Piece::Runs { rows, column, .. } if rows.step() == 1 => rows.width() - column,
             Piece::Runs { rows, column, .. } => (rows.width() - column).min(REPEATED),
-            Piece::Gathered { .. } => BLOCK,
+            Piece::Gathered { block, .. } => block.len(),
         }
     }
 

@@ -110,6 +110,8 @@ impl<'a, T: Copy> View<'a, T> {
 
 /// Elements in a piece of parallel work.
 const PIECE: usize = 1 << 15;
+/// Below this many elements, waking a second thread costs more than it saves.
+const PARALLEL: usize = 1 << 16;
 
 fn copy_impl<T: Lanes>(src: View<'_, T>, dst: &mut [T]) {
     assert_eq!(src.len(), dst.len(), "copy: the view and the output differ in length");
@@ -119,7 +121,7 @@ fn copy_impl<T: Lanes>(src: View<'_, T>, dst: &mut [T]) {
         });
     }
     let src = Folded::new(src);
-    let piece = src.piece(PIECE);
+    let piece = src.piece(parallel::together(dst.len(), src.cost(), PARALLEL, PIECE));
     parallel::for_each_chunk(dst, piece, |i, chunk| src.read(i * piece, chunk));
 }
 
