@@ -7,8 +7,11 @@
 //! A choice reads both sides and keeps one: a NaN or an infinity on the other side leaves no trace, as it would in
 //! `m a + (1 - m) b`.
 
+use crate::gemm::Lanes;
+use crate::merged::Merged;
 use crate::simd::{self, Kernel};
-use crate::{Real, View, parallel};
+use crate::source::Source;
+use crate::{Buffer, Real, View, parallel};
 
 /// Elements that are read together.
 const BLOCK: usize = 512;
@@ -47,15 +50,26 @@ concrete! {
     pub fn to_numbers(mask: &[u8], out: &mut [T]) = to_numbers_impl;
 }
 
-/// Elements `start..start + len` of a view, where they lie or gathered into `block`.
-fn part<'a, T: Copy>(view: &View<'a, T>, start: usize, len: usize, block: &'a mut [T; BLOCK]) -> &'a [T] {
-    match view.as_slice() {
-        Some(slice) => &slice[start..start + len],
-        None => {
-            view.read(start, &mut block[..len]);
-            &block[..len]
+/// Calls `work(start, a, b, out)` for blocks of two views and of the output, from element `start` on.
+fn blocks<T: Lanes, U: Send>(
+    [a, b]: [View<'_, T>; 2],
+    out: &mut [U],
+    work: impl Fn(usize, &[T], &[T], &mut [U]) + Sync + Send,
+) {
+    let (a, b) = (Source::new(a), Source::new(b));
+    let size = a.piece(PIECE).max(b.piece(PIECE));
+    parallel::for_each_chunk(out, size, |piece, mut out| {
+        let mut start = piece * size;
+        let (mut memory_a, mut memory_b) = (Buffer::unspecified(0), Buffer::unspecified(0));
+        let mut a = a.over(start, out.len(), &mut memory_a);
+        let mut b = b.over(start, out.len(), &mut memory_b);
+        while !out.is_empty() {
+            let len = a.most().min(b.most()).min(BLOCK).min(out.len());
+            let part = out.split_off_mut(..len).expect("a part of the piece");
+            work(start, a.next(len), b.next(len), part);
+            start += len;
         }
-    }
+    });
 }
 
 /// Compares the numbers of a block.
@@ -83,30 +97,27 @@ impl<T: Real> Kernel for Compare<'_, T> {
     }
 }
 
-fn compare_impl<T: Real>(comparison: Comparison, a: View<'_, T>, b: View<'_, T>, out: &mut [u8]) {
+fn compare_impl<T: Lanes>(comparison: Comparison, a: View<'_, T>, b: View<'_, T>, out: &mut [u8]) {
     assert!(a.len() == out.len() && b.len() == out.len(), "compare: inputs and output differ in length");
-    parallel::for_each_chunk(out, PIECE, |piece, out| {
-        let (mut block_a, mut block_b) = ([T::ZERO; BLOCK], [T::ZERO; BLOCK]);
-        for (i, out) in out.chunks_mut(BLOCK).enumerate() {
-            let (start, len) = (piece * PIECE + i * BLOCK, out.len());
-            let (a, b) = (part(&a, start, len, &mut block_a), part(&b, start, len, &mut block_b));
-            simd::dispatch(Compare { comparison, a, b, out });
-        }
-    });
+    blocks([a, b], out, |_, a, b, out| simd::dispatch(Compare { comparison, a, b, out }));
 }
 
-fn select_impl<T: Real>(mask: View<'_, u8>, a: View<'_, T>, b: View<'_, T>, out: &mut [T]) {
+fn select_impl<T: Lanes>(mask: View<'_, u8>, a: View<'_, T>, b: View<'_, T>, out: &mut [T]) {
     let fits = [mask.len(), a.len(), b.len()].iter().all(|&len| len == out.len());
     assert!(fits, "select: inputs and output differ in length");
-    parallel::for_each_chunk(out, PIECE, |piece, out| {
-        let (mut block_m, mut block_a, mut block_b) = ([0; BLOCK], [T::ZERO; BLOCK], [T::ZERO; BLOCK]);
-        for (i, out) in out.chunks_mut(BLOCK).enumerate() {
-            let (start, len) = (piece * PIECE + i * BLOCK, out.len());
-            let mask = part(&mask, start, len, &mut block_m);
-            let (a, b) = (part(&a, start, len, &mut block_a), part(&b, start, len, &mut block_b));
-            for ((out, &m), (&a, &b)) in out.iter_mut().zip(mask).zip(a.iter().zip(b)) {
-                *out = if m != 0 { a } else { b };
+    let Merged { shape, strides } = Merged::new(mask.shape(), mask.strides());
+    let mask = View::new(mask.data(), &shape, &strides);
+    blocks([a, b], out, |start, a, b, out| {
+        let mut block = [0; BLOCK];
+        let mask = match mask.as_slice() {
+            Some(mask) => &mask[start..start + out.len()],
+            None => {
+                mask.read(start, &mut block[..out.len()]);
+                &block[..out.len()]
             }
+        };
+        for ((out, &m), (&a, &b)) in out.iter_mut().zip(mask).zip(a.iter().zip(b)) {
+            *out = if m != 0 { a } else { b };
         }
     });
 }
