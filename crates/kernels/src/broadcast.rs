@@ -157,7 +157,7 @@ impl Pair {
 
     /// So many times as long as in long rows it takes to walk a number, roughly.
     pub(crate) fn cost(&self) -> usize {
-        if self.shape[self.shape.len() - 1] < fold::SHORT && !self.becomes_long() { 2 } else { 1 }
+        if self.shape[self.shape.len() - 1] < fold::COSTLY && !self.becomes_long() { 2 } else { 1 }
     }
 
     /// The length of the pieces in which to walk: about `target`, and whole rows if they are short.

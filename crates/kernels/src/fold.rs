@@ -15,7 +15,7 @@ use crate::turn::{Places, turn};
 use crate::{View, lanes, strided};
 
 /// Rows that are shorter than this take twice as long as others.
-pub(crate) const SHORT: usize = 32;
+pub(crate) const COSTLY: usize = 32;
 /// Numbers that fill a line of the cache.
 const TOGETHER: usize = 16;
 
@@ -163,7 +163,7 @@ impl<'a, T: Copy> Folded<'a, T> {
     pub(crate) fn cost(&self) -> usize {
         match (self.step(), self.width()) {
             (2.., _) => 4,
-            (_, ..SHORT) => 2,
+            (_, ..COSTLY) => 2,
             _ => 1,
         }
     }

@@ -11,7 +11,7 @@ use crate::broadcast::{Call as Call2, Pair, in_long_rows};
 use crate::gemm::Lanes;
 use crate::number::{Like, Number};
 use crate::simd::{self, Elementary, Level};
-use crate::source::Source;
+use crate::source::{self, Source};
 use crate::{Buffer, Real, View, parallel};
 
 /// Elements that an update in place keeps on the stack.
@@ -330,15 +330,10 @@ fn walk2_impl<T: Lanes>(call: Call2<'_, T>, a: View<'_, T>, b: View<'_, T>, dst:
     }
     let (a, b) = (Source::new(a), Source::new(b));
     let cost = a.cost().max(b.cost());
-    pieces(dst, PARALLEL / cost, a.piece(PIECE / cost).max(b.piece(PIECE / cost)), |start, mut piece| {
-        let (mut memory_a, mut memory_b) = (Buffer::unspecified(0), Buffer::unspecified(0));
-        let mut a = a.over(start, piece.len(), &mut memory_a);
-        let mut b = b.over(start, piece.len(), &mut memory_b);
-        while !piece.is_empty() {
-            let part = piece.split_off_mut(..a.most().min(b.most()).min(piece.len())).expect("a part of the piece");
-            let count = part.len();
-            call(Rows::one(a.next(count)), Rows::one(b.next(count)), count, part);
-        }
+    pieces(dst, PARALLEL / cost, a.piece(PIECE / cost).max(b.piece(PIECE / cost)), |start, piece| {
+        source::in_parts([&a, &b], start, piece, usize::MAX, |_, a, b, part| {
+            call(Rows::one(a), Rows::one(b), part.len(), part);
+        });
     });
 }
 

@@ -10,8 +10,8 @@
 use crate::gemm::Lanes;
 use crate::merged::Merged;
 use crate::simd::{self, Kernel};
-use crate::source::Source;
-use crate::{Buffer, Real, View, parallel};
+use crate::source::{self, Source};
+use crate::{Real, View, parallel};
 
 /// Elements that are read together.
 const BLOCK: usize = 512;
@@ -58,17 +58,8 @@ fn blocks<T: Lanes, U: Send>(
 ) {
     let (a, b) = (Source::new(a), Source::new(b));
     let size = a.piece(PIECE).max(b.piece(PIECE));
-    parallel::for_each_chunk(out, size, |piece, mut out| {
-        let mut start = piece * size;
-        let (mut memory_a, mut memory_b) = (Buffer::unspecified(0), Buffer::unspecified(0));
-        let mut a = a.over(start, out.len(), &mut memory_a);
-        let mut b = b.over(start, out.len(), &mut memory_b);
-        while !out.is_empty() {
-            let len = a.most().min(b.most()).min(BLOCK).min(out.len());
-            let part = out.split_off_mut(..len).expect("a part of the piece");
-            work(start, a.next(len), b.next(len), part);
-            start += len;
-        }
+    parallel::for_each_chunk(out, size, |piece, out| {
+        source::in_parts([&a, &b], piece * size, out, BLOCK, &work);
     });
 }
 

@@ -170,6 +170,27 @@ impl<T: Lanes> Piece<'_, T> {
     }
 }
 
+/// Walks two inputs beside a piece of the output that begins at element `start`: `work` gets where a part begins, the parts of both
+/// inputs and that of the output, at most `most` numbers long.
+#[inline(always)]
+pub(crate) fn in_parts<T: Lanes, U>(
+    [a, b]: [&Source<'_, T>; 2],
+    mut start: usize,
+    mut out: &mut [U],
+    most: usize,
+    work: impl Fn(usize, &[T], &[T], &mut [U]),
+) {
+    let (mut memory_a, mut memory_b) = (Buffer::unspecified(0), Buffer::unspecified(0));
+    let mut a = a.over(start, out.len(), &mut memory_a);
+    let mut b = b.over(start, out.len(), &mut memory_b);
+    while !out.is_empty() {
+        let len = a.most().min(b.most()).min(most).min(out.len());
+        let part = out.split_off_mut(..len).expect("a part of the piece");
+        work(start, a.next(len), b.next(len), part);
+        start += len;
+    }
+}
+
 struct Fill<'a, T>(T, &'a mut [T]);
 
 impl<T: Lanes> Kernel for Fill<'_, T> {
