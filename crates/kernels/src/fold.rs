@@ -63,8 +63,8 @@ pub(crate) struct Folded<'a, T> {
     data: &'a [T],
     shape: Sizes,
     strides: Sizes,
-    /// The dimension whose steps are read together: one with neighbors in memory if the last has none, else the one before
-    /// the last.
+    /// The dimension whose steps are read together: if the last has no neighbors in memory, the outer one of those that have,
+    /// else the one before the last.
     dim: usize,
     /// Numbers in a step of that dimension.
     unit: usize,
