@@ -186,8 +186,9 @@ impl<'a, T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Tiled<'a, T, 
         cols: &Range<usize>,
         (a_packed, a_width): (&[T], usize),
         mut b: Panel<T>,
+        next: Option<*const T>,
     ) {
-        let k = ks.len();
+        let (k, count) = (ks.len(), block.len());
         let far = self.task.rows.len() * self.task.cols.len() * T::BYTES > FAR;
         for (i, tile) in block.enumerate() {
             let rows = tiles.rows(tile);
@@ -201,6 +202,9 @@ impl<'a, T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Tiled<'a, T, 
                 }
                 _ => (a_packed[i * a_width * k..].as_ptr(), 1, a_width),
             };
+            // Each tile asks for its part of the next panel.
+            let step = Self::WIDTH.div_ceil(count);
+            let (next, next_k) = next.map_or((b.at, 0), |next| (next.wrapping_add(i * k * step), step));
             let tile = Tile {
                 a,
                 a_row,
@@ -208,6 +212,8 @@ impl<'a, T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Tiled<'a, T, 
                 b: b.at,
                 b_k: b.row,
                 b_copy: b.copy,
+                next,
+                next_k,
                 k,
                 c: self.task.place(rows.start, cols.start),
                 c_row: self.task.c_row,
@@ -293,8 +299,9 @@ impl<T: Element, L: Lane<Num = T>, A: Source<T>, B: Source<T>> Kernel for Tiled<
                         block == 0,
                         (apart, !rows_apart, leaves_copy),
                     );
+                    let next = (block > 0 && b.row == Self::WIDTH).then_some(b.at.wrapping_add(b_len));
                     // SAFETY: `new` was promised what is needed, and the block has just been packed.
-                    unsafe { self.column((&tiles, tiles.block(block)), &ks, &cols, (a_packed, a_width), b) };
+                    unsafe { self.column((&tiles, tiles.block(block)), &ks, &cols, (a_packed, a_width), b, next) };
                 }
             }
         }

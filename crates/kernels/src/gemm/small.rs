@@ -99,6 +99,8 @@ impl<L: Lane> Kernel for Small<'_, L> {
                     b: b_at,
                     b_k,
                     b_copy: null_mut(),
+                    next: b_at,
+                    next_k: 0,
                     k,
                     c: c.wrapping_add(row * c_row + col),
                     c_row,

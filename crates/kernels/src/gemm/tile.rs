@@ -42,6 +42,10 @@ pub(crate) struct Tile<T> {
     /// Where the tile, while it reads it, leaves a packed copy of `b` for the tiles below: register after register. Null
     /// for no copy. The copy costs next to nothing here, since the stores wait for no one.
     pub(super) b_copy: *mut T,
+    /// What a tall tile asks for meanwhile, so many numbers further with each term: its part of the next panel of `b`, which
+    /// is near then when its turn comes.
+    pub(super) next: *const T,
+    pub(super) next_k: usize,
     /// Terms of each sum.
     pub(super) k: usize,
     /// `c[0, 0]`; `c[i, j]` stands `i * c_row + j` numbers further or, if the output is `transposed`, `j * c_row + i`.
@@ -120,13 +124,13 @@ impl<L: Lane, const ROWS: usize, const REGS: usize, const COPY: bool> Kernel for
 
     #[inline(always)]
     fn run(self) {
-        let Tile { a, a_row, a_k, b, b_k, k, .. } = *self.0;
+        let Tile { a, a_row, a_k, b, b_k, next_k, k, .. } = *self.0;
         // SAFETY: whoever made the tile promises that all elements can be read and written where it says, and that the
         // CPU has the registers (see `compute`).
         unsafe {
             self.ask();
             let mut acc = [[L::splat(L::Num::default()); REGS]; ROWS];
-            let (mut a, mut b, mut copy) = (a, b, self.0.b_copy);
+            let (mut a, mut b, mut copy, mut next) = (a, b, self.0.b_copy, self.0.next);
             for _ in 0..k {
                 let mut row = [L::splat(L::Num::default()); REGS];
                 for j in 0..REGS {
@@ -142,6 +146,8 @@ impl<L: Lane, const ROWS: usize, const REGS: usize, const COPY: bool> Kernel for
                     }
                 }
                 if ROWS >= TALL {
+                    prefetch(next);
+                    next = next.wrapping_add(next_k);
                     // Those of a transposed `a` are as far apart. The line of the first row is the last one of the tile above.
                     prefetch(a.wrapping_add(A_AHEAD * a_k + (ROWS - 1) * a_row));
                 }
