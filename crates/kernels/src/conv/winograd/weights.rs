@@ -9,10 +9,17 @@ use crate::conv::shared::Shared;
 use crate::conv::strip::{from_lanes, to_lanes};
 use crate::gemm::Lane;
 use crate::gemm::registers::LaneKernel;
+use crate::simd::prefetch;
 use crate::{Buffer, Real};
 
 /// Inner channels whose weights are transposed together, where they follow each other.
 const TOGETHER: usize = 16;
+
+/// How many inner channels ahead weights are asked for where inner channels stand apart (the gradient of the input): those of a few
+/// outer ones are too short a run for a CPU to foresee the next.
+const AHEAD: usize = 3;
+/// Bytes of a line of the cache.
+const LINE: usize = 64;
 
 /// Weights in memory, as a pass sees them.
 #[derive(Clone, Copy)]
@@ -63,6 +70,11 @@ impl<T: Real> Weights<'_, T> {
                 let count = L::LANES.min(outer.len() - group);
                 let w = &w[(outer.start + group) * steps[0] + first * steps[1]..];
                 assert!(w.len() >= (count - 1) * steps[0] + channels * window, "the weights are too short");
+                if together == 1 {
+                    for number in (0..count * window).step_by(LINE / T::BYTES) {
+                        prefetch(w.as_ptr().wrapping_add(AHEAD * steps[1] + number));
+                    }
+                }
                 // SAFETY: the weights of each of `count` outer channels are there, and `taps` has room for them.
                 unsafe { to_lanes::<L>(w.as_ptr(), steps[0], count, channels * window, taps.as_mut_ptr()) };
                 for c in 0..channels {
