@@ -38,7 +38,7 @@ pub(super) fn blocks(batch: usize, plane: usize) -> (usize, usize) {
 }
 
 /// The samples of a block.
-fn samples(geometry: &Conv2d, together: usize, block: usize) -> Range<usize> {
+pub(super) fn samples(geometry: &Conv2d, together: usize, block: usize) -> Range<usize> {
     block * together..geometry.batch.min((block + 1) * together)
 }
 

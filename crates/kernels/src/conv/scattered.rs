@@ -24,6 +24,9 @@ const FEW: usize = 4;
 /// Numbers that the caches near a core hold, about.
 const CACHED: usize = 1 << 20;
 
+/// So many weights leave the cache near a core.
+const FAR: usize = CACHED / 4;
+
 /// What it takes to add up the products of a sample and a group with the channels side by side, in the time of a multiplication and
 /// addition: registers of channels, full or not, are turned, added up and turned back.
 fn by_channels(geometry: &Conv2d) -> usize {
@@ -68,39 +71,75 @@ pub(super) fn applies<T: Element>(geometry: &Conv2d) -> bool {
     (weights + fetched) * oh * ow + added + 5_000 < blocked.min(batched)
 }
 
-/// [`input_grad`](super::input_grad) where this path [`applies`]. Pieces: some channels of a sample.
+/// [`input_grad`](super::input_grad) where this path [`applies`]. Pieces: some channels of a sample or, where weights leave the cache, of
+/// some samples, which fetch them once.
 pub(super) fn input_grad<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &mut [T]) {
+    let Conv2d { batch, groups, in_channels, out_channels, .. } = *geometry;
     let [oh, ow] = geometry.output();
     let (group_in, group_out, taps) = (geometry.group_in(), geometry.group_out(), geometry.taps());
     let (plane, size) = (oh * ow, geometry.input_plane());
-    let images = geometry.batch * geometry.groups;
     let rows = (by_rows(geometry) < by_channels(geometry)).then(|| planes::inputs(geometry));
-    let most = if images * group_in.div_ceil(CHANNELS) < FEW { MAX_LANES } else { CHANNELS };
+    let far = group_in * group_out * taps > FAR;
+    let (together, blocks) = if far && rows.is_none() { blocked::blocks(batch, plane) } else { (1, batch) };
+    let most = if blocks * groups * group_in.div_ceil(CHANNELS) < FEW { MAX_LANES } else { CHANNELS };
     let parts = group_in.div_ceil(most);
+    let by_part = far && most * taps > together * plane;
+    let made = (together > 1).then(|| side_by_side(geometry, g, together));
+    let g = made.as_deref().unwrap_or(g);
     let dx = Shared::new(dx);
-    parallel::for_each(images * parts, |piece| {
-        let (sample, group, part) = (piece / parts / geometry.groups, piece / parts % geometry.groups, piece % parts);
+    parallel::for_each(blocks * groups * parts, |piece| {
+        let (block, group, part) = if by_part {
+            (piece % blocks, piece / blocks / parts, piece / blocks % parts)
+        } else {
+            (piece / parts / groups, piece / parts % groups, piece % parts)
+        };
+        let samples = blocked::samples(geometry, together, block);
+        let windows = samples.len() * plane;
         let channels = part * most..group_in.min((part + 1) * most);
         let columns = channels.len() * taps;
-        let g = &g[(sample * geometry.out_channels + group * group_out) * plane..];
+        let g = &g[samples.start * out_channels * plane + group * group_out * windows..];
         let w = &w[(group * group_out * group_in + channels.start) * taps..];
-        let mut products = Buffer::unspecified(plane * columns);
-        let (g, w) = (Mat::new(g, plane, group_out, 1, plane), Mat::new(w, group_out, columns, group_in * taps, 1));
+        let mut products = Buffer::unspecified(windows * columns);
+        let (g, w) = (Mat::new(g, windows, group_out, 1, windows), Mat::new(w, group_out, columns, group_in * taps, 1));
         let (a, b) = if rows.is_some() { (w.t(), g.t()) } else { (g, w) };
-        if images * parts == 1 {
+        if blocks * groups * parts == 1 {
             gemm(a, b, &mut products, Epilogue::plain(Accum::Replace));
         } else {
             let mut products = MatsMut::row_major(&mut products, a.size().0, b.size().1);
             gemm_here(a, b, &mut products, Epilogue::plain(Accum::Replace));
         }
-        let at = (sample * geometry.in_channels + group * group_in + channels.start) * size;
-        // SAFETY: each piece has its own channels of its own sample.
-        let dx = unsafe { dx.part(at, channels.len() * size) };
-        match &rows {
-            Some((layout, shifts)) => add_rows(layout, shifts, [oh, ow], &products, dx),
-            None => dispatch(Scatter { geometry, products: &products, dx }),
+        for (sample, products) in samples.zip(products.chunks_exact(plane * columns)) {
+            let at = (sample * in_channels + group * group_in + channels.start) * size;
+            // SAFETY: each piece has its own channels of its own samples.
+            let dx = unsafe { dx.part(at, channels.len() * size) };
+            match &rows {
+                Some((layout, shifts)) => add_rows(layout, shifts, [oh, ow], products, dx),
+                None => dispatch(Scatter { geometry, products, dx }),
+            }
         }
     });
+}
+
+/// The gradients of the outputs with those of `together` samples side by side: `[block, channel, sample, window]`.
+fn side_by_side<T: Element>(geometry: &Conv2d, g: &[T], together: usize) -> Buffer<T> {
+    let (channels, plane) = (geometry.out_channels, geometry.output().iter().product::<usize>());
+    let mut made = Buffer::unspecified(g.len());
+    parallel::for_each_chunk(&mut made, together * channels * plane, |block, made| {
+        let samples = blocked::samples(geometry, together, block);
+        let to_pitch = samples.len() * plane;
+        for (i, sample) in samples.enumerate() {
+            let from = &g[sample * channels * plane..];
+            dispatch(Rows {
+                from,
+                pitch: plane,
+                to: &mut made[i * plane..],
+                to_pitch,
+                step: 1,
+                size: [channels, plane],
+            });
+        }
+    });
+    made
 }
 
 /// Adds up the products `[(c, u, v), window]` of some channels.
