@@ -11,10 +11,10 @@
 //! gaps. `dx` and `dw` are what [`input_grad`] and [`weight_grad`] compute from `g`, the gradient of `y`.
 //!
 //! The paths, one file each: `blocked` (any geometry: windows, packed as they are made or read where they stand, times the
-//! weights), `winograd` (3x3 to 5x5), `pointwise` (1x1), both without a stride, `depthwise` (one input channel to a group; `abreast` where planes
+//! weights), `winograd` (3x3 to 5x5), `pointwise` (1x1), both without a stride, `dense` (windows that are all of an image), `depthwise` (one input channel to a group; `abreast` where planes
 //! are small), and the definition itself in [`reference`](mod@reference), for tests. `scattered` is the gradient of the input
 //! for windows with a stride, few windows and few channels, `beside` that of the weights for few outputs, cut as in `blocked` by
-//! `shares`, `correlated` the same for few channels or few outputs; windows that do not overlap are written out for it (`patches`). `planes`, `windows`, `standing`, `batched` and `strip` lay images out for them; `ways` says which of these pays, `areas` where
+//! `shares`, `correlated` the same for few channels or few outputs; windows that do not overlap are written out for it (`patches`). `planes`, `windows`, `standing`, `batched`, `joined` and `strip` lay images out for them; `ways` says which of these pays, `areas` where
 //! padding need not be multiplied.
 //! Where windows leave out pixels altogether, `thinned` picks those that they meet first.
 
@@ -31,7 +31,9 @@ mod batched;
 mod beside;
 mod blocked;
 mod correlated;
+mod dense;
 mod depthwise;
+mod joined;
 mod parts;
 mod patches;
 mod planes;
@@ -204,6 +206,7 @@ concrete! {
 
 /// The ways to compute a convolution.
 enum Path {
+    Dense,
     Winograd,
     Pointwise,
     Abreast,
@@ -214,7 +217,9 @@ enum Path {
 impl Path {
     /// The path of a pass that Winograd's serves, or not.
     fn of(geometry: &Conv2d, winograd: bool) -> Self {
-        if winograd {
+        if dense::applies(geometry) {
+            Path::Dense
+        } else if winograd {
             Path::Winograd
         } else if pointwise::applies(geometry) {
             Path::Pointwise
@@ -245,6 +250,7 @@ fn forward_impl<T: Element>(geometry: &Conv2d, x: &[T], w: &[T], epilogue: Epilo
         return forward_impl(&thinned.geometry, &thinned.pick(x), w, epilogue, y);
     }
     match Path::of(geometry, winograd::serves_forward(geometry)) {
+        Path::Dense => dense::forward(geometry, x, w, epilogue, y),
         Path::Winograd => winograd::forward(geometry, x, w, epilogue, y),
         Path::Pointwise => pointwise::forward(geometry, x, w, epilogue, y),
         Path::Abreast => abreast::forward(geometry, x, w, epilogue, y),
@@ -269,6 +275,7 @@ fn input_grad_impl<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &mut [T]
         return thinned.put_back(&picked, dx);
     }
     match Path::of(geometry, winograd::serves_input_grad(geometry)) {
+        Path::Dense => dense::input_grad(geometry, g, w, dx),
         Path::Winograd => winograd::input_grad(geometry, g, w, dx),
         Path::Pointwise => pointwise::input_grad(geometry, g, w, dx),
         Path::Abreast => abreast::input_grad(geometry, g, w, dx),
@@ -288,6 +295,7 @@ fn weight_grad_impl<T: Element>(geometry: &Conv2d, x: &[T], g: &[T], dw: &mut [T
         return weight_grad_impl(&thinned.geometry, &thinned.pick(x), g, dw);
     }
     match Path::of(geometry, winograd::serves_weights(geometry)) {
+        Path::Dense => dense::weight_grad(geometry, x, g, dw),
         Path::Winograd => winograd::weight_grad(geometry, x, g, dw),
         Path::Pointwise => pointwise::weight_grad(geometry, x, g, dw),
         Path::Abreast => abreast::weight_grad(geometry, x, g, dw),

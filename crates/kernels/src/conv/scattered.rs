@@ -9,6 +9,7 @@
 //! channels are few, rows of windows, of `M` turned, in the order of the elements of windows: each is a run of numbers in a plane
 //! that is split by the stride (see `planes`).
 
+use super::joined::join;
 use super::planes::{self, Layout, Rows};
 use super::strip::{from_lanes, to_lanes};
 use super::{Conv2d, blocked, shared::Shared};
@@ -124,21 +125,10 @@ pub(super) fn input_grad<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &m
 fn side_by_side<T: Element>(geometry: &Conv2d, g: &[T], together: usize) -> Buffer<T> {
     let (channels, plane) = (geometry.out_channels, geometry.output().iter().product::<usize>());
     let mut made = Buffer::unspecified(g.len());
-    parallel::for_each_chunk(&mut made, together * channels * plane, |block, made| {
-        let samples = blocked::samples(geometry, together, block);
-        let to_pitch = samples.len() * plane;
-        for (i, sample) in samples.enumerate() {
-            let from = &g[sample * channels * plane..];
-            dispatch(Rows {
-                from,
-                pitch: plane,
-                to: &mut made[i * plane..],
-                to_pitch,
-                step: 1,
-                size: [channels, plane],
-            });
-        }
-    });
+    let block = together * channels * plane;
+    for (from, to) in g.chunks(block).zip(made.chunks_mut(block)) {
+        join(from, [from.len() / (channels * plane), channels, plane], to);
+    }
     made
 }
 

@@ -216,6 +216,11 @@ fn special() -> Vec<Conv2d> {
         square([2, 5, 7], 9, [1, 1, 0, 1, 1]),     // 1x1
         square([3, 8, 4], 9, [1, 2, 0, 1, 1]),     // 1x1, strided
         square([2, 3, 5], 6, [6, 1, 0, 1, 1]),     // the kernel covers the image
+        square([5, 8, 12], 3, [3, 2, 0, 1, 2]),    // the same, groups
+        square([7, 9, 6], 1, [1, 1, 0, 1, 3]),     // images of one pixel
+        square([17, 12, 8], 2, [1, 1, 0, 1, 2]),   // 1x1, few pixels, groups
+        square([9, 512, 513], 2, [1, 1, 0, 1, 1]), // 1x1, few pixels, many weights
+        square([43, 96, 176], 6, [4, 2, 1, 1, 1]), // many weights, blocks of 22 and 21 samples
         square([1, 3, 8], 31, [7, 2, 3, 1, 1]),    // the stem of a residual net
         square([2, 6, 6], 13, [3, 1, 1, 1, 6]),    // depthwise
         square([2, 6, 6], 13, [3, 2, 1, 1, 6]),    // depthwise, strided
