@@ -11,11 +11,13 @@
 //! gaps. `dx` and `dw` are what [`input_grad`] and [`weight_grad`] compute from `g`, the gradient of `y`.
 //!
 //! The paths, one file each: `blocked` (any geometry: windows, packed as they are made or read where they stand, times the
-//! weights), `winograd` (3x3 to 5x5), `pointwise` (1x1), both without a stride, `dense` (windows that are all of an image), `depthwise` (one input channel to a group; `abreast` where planes
-//! are small), and the definition itself in [`reference`](mod@reference), for tests. `scattered` is the gradient of the input
-//! for windows with a stride, few windows and few channels, `beside` that of the weights for few outputs, cut as in `blocked` by
-//! `shares`, `correlated` the same for few channels or few outputs; windows that do not overlap are written out for it (`patches`). `planes`, `windows`, `standing`, `batched`, `joined` and `strip` lay images out for them; `ways` says which of these pays, `areas` where
-//! padding need not be multiplied.
+//! weights), `winograd` (3x3 to 5x5), `pointwise` (1x1), both without a stride, `dense` (windows that are all of an image),
+//! `depthwise` (one input channel to a group; `abreast` where planes are small), and the definition itself in
+//! [`reference`](mod@reference), for tests. `scattered` is the gradient of the input for windows with a stride, few windows and
+//! few channels, `beside` that of the weights for few outputs, cut as in `blocked` by `shares`, `correlated` the same for few
+//! channels or few outputs; windows that do not overlap are written out for it (`patches`). `planes`, `windows`, `standing`,
+//! `batched`, `joined` and `strip` lay images out for them; `ways` says which of these pays, `areas` where padding need not be
+//! multiplied.
 //! Where windows leave out pixels altogether, `thinned` picks those that they meet first.
 
 use std::ops::Range;
