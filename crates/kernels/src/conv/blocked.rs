@@ -16,12 +16,13 @@
 use std::ops::Range;
 
 use super::areas::{Area, Reach, Work};
+use super::joined::join;
 use super::parts::{Images, Part, Steps, Weights, picked};
-use super::planes::{Rows, Turned, bases, input_layout, inputs};
+use super::planes::{Turned, bases, input_layout, inputs};
 use super::ways::{Task, Way};
 use super::windows::{ByElement, Windows, lay};
 use super::{Conv2d, batched, patches, shared::Shared, shares::Shares, standing};
-use crate::gemm::registers::{dispatch, lanes};
+use crate::gemm::registers::lanes;
 use crate::gemm::{Element, Epilogue, Mat, MatsMut, Size, gemm_packed};
 use crate::{Accum, Buffer, parallel, simd};
 
@@ -244,11 +245,8 @@ pub(super) fn weight_grad<T: Element>(geometry: &Conv2d, x: &[T], g: &[T], dw: &
             } else {
                 let columns = samples.len() * plane;
                 room = Buffer::unspecified(group_out * columns);
-                for (i, sample) in samples.clone().enumerate() {
-                    let (from, to) = (&g[start(sample)..], &mut room[i * plane..]);
-                    let size = [group_out, plane];
-                    dispatch(Rows { from, pitch: plane, to, to_pitch: columns, step: 1, size });
-                }
+                let (distance, size) = (geometry.out_channels * plane, [samples.len(), group_out, plane]);
+                join(&g[start(samples.start)..], distance, size, &mut room);
                 Mat::row_major(&room, group_out, columns)
             };
             let accum = if block == piece.blocks.start { Accum::Replace } else { Accum::Add };

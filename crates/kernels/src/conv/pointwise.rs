@@ -7,7 +7,7 @@
 //! with `X[n]` the `channels x pixels` matrix of a sample; where pixels are few, samples are put side by side and are one product. Where there is a
 //! stride, `thinned` has picked the pixels that count.
 
-use super::joined::{join, separate};
+use super::joined::{FAR, join, separate};
 use super::{Conv2d, shared::Shared};
 use crate::gemm::{Element, Epilogue, Mat, Mats, MatsMut, gemm, gemm_batched};
 use crate::{Accum, Buffer, parallel};
@@ -17,8 +17,6 @@ const SHARES: usize = 8;
 /// Numbers that the shares may take together, if they are more than two.
 const SHARED_NUMBERS: usize = 1 << 20;
 
-/// So many weights leave the cache near a core.
-const FAR: usize = 1 << 18;
 /// From so many pixels on, an image is a product by itself.
 const FEW_PIXELS: usize = 64;
 /// The fewest pixels of all samples that are worth putting side by side.
@@ -44,8 +42,8 @@ fn as_one(geometry: &Conv2d, always: usize) -> Option<Conv2d> {
 
 /// All samples' images as one.
 fn joined<T: Element>(geometry: &Conv2d, channels: usize, images: &[T]) -> Buffer<T> {
-    let mut all = Buffer::unspecified(images.len());
-    join(images, [geometry.batch, channels, geometry.input_plane()], &mut all);
+    let (mut all, pixels) = (Buffer::unspecified(images.len()), geometry.input_plane());
+    join(images, channels * pixels, [geometry.batch, channels, pixels], &mut all);
     all
 }
 

@@ -9,7 +9,7 @@
 //! channels are few, rows of windows, of `M` turned, in the order of the elements of windows: each is a run of numbers in a plane
 //! that is split by the stride (see `planes`).
 
-use super::joined::join;
+use super::joined::{FAR, join};
 use super::planes::{self, Layout, Rows};
 use super::strip::{from_lanes, to_lanes};
 use super::{Conv2d, blocked, shared::Shared};
@@ -24,9 +24,6 @@ const FEW: usize = 4;
 
 /// Numbers that the caches near a core hold, about.
 const CACHED: usize = 1 << 20;
-
-/// So many weights leave the cache near a core.
-const FAR: usize = CACHED / 4;
 
 /// What it takes to add up the products of a sample and a group with the channels side by side, in the time of a multiplication and
 /// addition: registers of channels, full or not, are turned, added up and turned back.
@@ -80,7 +77,7 @@ pub(super) fn input_grad<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &m
     let (group_in, group_out, taps) = (geometry.group_in(), geometry.group_out(), geometry.taps());
     let (plane, size) = (oh * ow, geometry.input_plane());
     let rows = (by_rows(geometry) < by_channels(geometry)).then(|| planes::inputs(geometry));
-    let far = group_in * group_out * taps > FAR;
+    let far = group_in * group_out * taps >= FAR;
     let (together, blocks) = if far && rows.is_none() { blocked::blocks(batch, plane) } else { (1, batch) };
     let most = if blocks * groups * group_in.div_ceil(CHANNELS) < FEW { MAX_LANES } else { CHANNELS };
     let parts = group_in.div_ceil(most);
@@ -125,9 +122,9 @@ pub(super) fn input_grad<T: Element>(geometry: &Conv2d, g: &[T], w: &[T], dx: &m
 fn side_by_side<T: Element>(geometry: &Conv2d, g: &[T], together: usize) -> Buffer<T> {
     let (channels, plane) = (geometry.out_channels, geometry.output().iter().product::<usize>());
     let mut made = Buffer::unspecified(g.len());
-    let block = together * channels * plane;
-    for (from, to) in g.chunks(block).zip(made.chunks_mut(block)) {
-        join(from, [from.len() / (channels * plane), channels, plane], to);
+    let sample = channels * plane;
+    for (from, to) in g.chunks(together * sample).zip(made.chunks_mut(together * sample)) {
+        join(from, sample, [from.len() / sample, channels, plane], to);
     }
     made
 }
